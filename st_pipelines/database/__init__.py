@@ -1,0 +1,1 @@
+"""The one relational database: ledger, audit trail, credentials, limits, inbox. SQLite or PostgreSQL."""

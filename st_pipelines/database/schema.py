@@ -1,0 +1,220 @@
+"""Tables of the ledger and of what stands beside it. Invariant: the migrations create exactly these tables.
+
+Times are integers: microseconds since 1970 UTC by the database's clock. Amounts are whole minor units.
+Legal moves, fences and uniqueness are enforced by the database: see ``guards.py``.
+"""
+
+from sqlalchemy import (
+    BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text,
+    UniqueConstraint, text,
+)  # fmt: skip
+
+metadata = MetaData()
+
+# SQLite gives an automatic key only to the exact type INTEGER.
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+STATES = ("planned", "sending", "unknown", "posted", "rejected", "held", "superseded")
+OPS = ("create", "update", "void", "delete")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+# ------------------------------------------------------------------------------------------------- the ledger
+document_version = Table(
+    "document_version", metadata,
+    Column("version_id", Key, primary_key=True, autoincrement=True),
+    Column("integration", String(64), nullable=False),
+    Column("flow", String(64), nullable=False),
+    Column("doc_key", String(200), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("content_sha256", String(64), nullable=False),   # of the mapped document
+    Column("source_sha256", String(64), nullable=False),    # of the source fields that matter to the books
+    Column("mapping_version", String(64), nullable=False),
+    Column("disposition", String(32), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("company", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("business_date", String(10), nullable=False),
+    Column("partition_key", String(32), nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("document", LargeBinary, nullable=False),         # canonical JSON of the MappedDocument
+    Column("is_latest", Integer, nullable=False),            # 1 for the newest version of a key
+    Column("run_id", String(64), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    UniqueConstraint("integration", "doc_key", "version", name="document_version_once"),
+    _one_of("disposition", ("ready", "held", "nothing_to_post", "not_eligible", "void")),
+)  # fmt: skip
+Index("document_version_latest", document_version.c.integration, document_version.c.doc_key, unique=True,
+      sqlite_where=text("is_latest = 1"), postgresql_where=text("is_latest = 1"))  # fmt: skip
+Index("document_version_day", document_version.c.integration, document_version.c.flow, document_version.c.business_date)
+
+posting = Table(
+    "posting", metadata,
+    Column("posting_id", Key, primary_key=True, autoincrement=True),
+    Column("integration", String(64), nullable=False),
+    Column("flow", String(64), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("doc_key", String(200), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("op", String(8), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("company", String(64), nullable=False),
+    Column("external_ref", String(200), nullable=False),
+    Column("request_key", String(64), nullable=False),
+    Column("version_id", Key, ForeignKey("document_version.version_id"), nullable=False),
+    Column("previous_version_id", Key, ForeignKey("document_version.version_id")),
+    Column("currency", String(3), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("business_date", String(10), nullable=False),
+    Column("partition_key", String(32), nullable=False),
+    Column("state", String(12), nullable=False, server_default="planned"),
+    Column("body", LargeBinary),                             # frozen at first claim (ADR 0003), then never changed
+    Column("body_sha256", String(64)),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("lease_owner", String(128)),
+    Column("lease_until", BigInteger),
+    Column("sent_at", BigInteger),                           # when the last attempt may have left
+    Column("not_before", BigInteger, nullable=False, server_default="0"),
+    Column("absences", Integer, nullable=False, server_default="0"),  # agreeing absence proofs while unknown
+    Column("target_id", String(200)),
+    Column("target_number", String(200), nullable=False, server_default=""),
+    Column("reason_code", String(64), nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("run_id", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("integration", "doc_key", "seq", name="posting_once_per_seq"),
+    UniqueConstraint("target", "company", "request_key", name="posting_request_key"),
+    _one_of("op", OPS),
+    _one_of("state", STATES),
+    CheckConstraint("state <> 'posted' OR target_id IS NOT NULL", name="posted_has_target_id"),
+    CheckConstraint("(state = 'sending') = (lease_owner IS NOT NULL)", name="sending_has_lease"),
+    CheckConstraint("(body IS NULL) = (body_sha256 IS NULL)", name="body_has_digest"),
+    CheckConstraint("state <> 'unknown' OR body IS NOT NULL", name="unknown_was_frozen"),
+)  # fmt: skip
+
+
+def _partial(name: str, columns: tuple[str, ...], where: str) -> None:
+    Index(name, *(posting.c[column] for column in columns), unique=True,
+          sqlite_where=text(where), postgresql_where=text(where))  # fmt: skip
+
+
+_partial("posting_one_open", ("integration", "doc_key"), "state IN ('sending','unknown')")
+_partial("posting_one_create", ("target", "company", "external_ref"),
+         "op = 'create' AND state NOT IN ('rejected','superseded')")  # fmt: skip
+_partial("posting_target_id", ("target", "company", "kind", "target_id"), "op = 'create' AND state = 'posted'")
+Index("posting_queue", posting.c.integration, posting.c.state, posting.c.not_before)
+Index("posting_document", posting.c.integration, posting.c.doc_key)
+
+posting_need = Table(
+    "posting_need", metadata,
+    Column("posting_id", Key, ForeignKey("posting.posting_id"), primary_key=True),
+    Column("needs", String(200), primary_key=True),           # a document key, or a fact
+    Column("satisfied_at", BigInteger),
+)  # fmt: skip
+Index("posting_need_open", posting_need.c.needs, posting_need.c.satisfied_at)
+
+fact = Table(
+    "fact", metadata,
+    Column("integration", String(64), primary_key=True),
+    Column("key", String(200), primary_key=True),             # e.g. ST:1234:receipt_line:77
+    Column("is_true", Integer, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("run_id", String(64), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+control_line = Table(
+    "control_line", metadata,
+    Column("posting_id", Key, ForeignKey("posting.posting_id"), primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("business_unit", String(64), nullable=False),
+    Column("gl_account", String(64), nullable=False),
+    Column("cost_center", String(64), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+)  # fmt: skip
+
+# ------------------------------------------------------------------------------------------- the audit trail
+audit_event = Table(
+    "audit_event", metadata,
+    Column("n", BigInteger, primary_key=True, autoincrement=False),   # gap-free
+    Column("hash", String(64), nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("doc_key", String(200), nullable=False, server_default=""),
+    Column("posting_id", BigInteger),
+    Column("content", Text, nullable=False),                          # canonical JSON of the rest
+)  # fmt: skip
+Index("audit_event_document", audit_event.c.doc_key)
+Index("audit_event_posting", audit_event.c.posting_id)
+
+# ---------------------------------------------------------------------------------- credentials and limits
+connection = Table(
+    "connection", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("system", String(64), nullable=False),
+    Column("settings", Text, nullable=False),                         # JSON, nothing secret
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+secret = Table(
+    "secret", metadata,
+    Column("connection", String(64), ForeignKey("connection.name"), primary_key=True),
+    Column("field", String(64), primary_key=True),
+    Column("key_id", String(64), nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+token = Table(
+    "token", metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+rate_gate = Table(
+    "rate_gate", metadata,
+    Column("scope", String(200), primary_key=True),
+    Column("tat", BigInteger, nullable=False),                        # theoretical arrival time, GCRA (G1)
+    Column("blocked_until", BigInteger, nullable=False, server_default="0"),  # a Retry-After, shared (R2)
+)  # fmt: skip
+
+# -------------------------------------------------------------------------------------- extraction and runs
+extraction = Table(
+    "extraction", metadata,
+    Column("integration", String(64), primary_key=True),
+    Column("entity", String(64), primary_key=True),
+    Column("partition_key", String(32), primary_key=True),
+    Column("window_start", String(40), nullable=False),
+    Column("window_end", String(40), nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("unreadable", Integer, nullable=False),
+    Column("max_modified_on", String(40), nullable=False, server_default=""),
+    Column("max_id", String(64), nullable=False, server_default=""),
+    Column("digest", String(64), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("completed_at", BigInteger, nullable=False),
+)  # fmt: skip
+
+ledger_identity = Table(
+    "ledger_identity", metadata,
+    Column("one", Integer, primary_key=True),                         # always 1
+    Column("ledger_id", String(64), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+)  # fmt: skip

@@ -1,0 +1,66 @@
+"""The columnar form of documents: one row a document, one row a line. Invariant: exact decimals, ids as text, no floats.
+
+Source side (``*_SOURCE``): what a source system hands to mapping, ERP-neutral, nothing mapped yet. A system builds
+these in ``systems/<x>/documents.py``. Mapped side (``MAPPED_*``): the same documents with dispositions, accounts and
+whole minor units; ``mapping`` builds them and ``mapping.rows`` turns their rows into ``MappedDocument`` values.
+Dates are the source's calendar dates; ``modified_on`` is an instant as UTC microseconds.
+"""
+
+import pyarrow as pa
+
+AMOUNT = pa.decimal128(23, 8)
+INSTANT = pa.timestamp("us", tz="UTC")
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, data_type) for name, data_type in columns.items()])
+
+
+_S, _D, _B, _I = pa.string(), pa.date32(), pa.bool_(), pa.int64()
+
+# ``eligibility`` is empty for what may be posted, else the reason why not (``pending``, ``unknown status Foo``).
+# ``unreadable`` is empty, or says which required field is missing or has an unknown value: the document is held.
+_COMMON = {"doc_key": _S, "source_id": _S, "number": _S, "modified_on": INSTANT, "is_active": _B,
+           "eligibility": _S, "unreadable": _S, "currency": _S, "business_unit": _S}  # fmt: skip
+
+INVOICE_SOURCE = _schema(
+    **_COMMON, customer_key=_S, customer_name=_S, invoice_date=_D, due_date=_D, sub_total=AMOUNT, tax_amount=AMOUNT,
+    total=AMOUNT, tax_zone=_S, terms=_S, adjusts_key=_S, summary=_S)  # fmt: skip
+
+INVOICE_LINE_SOURCE = _schema(
+    doc_key=_S, sequence=_I, source_id=_S, business_unit=_S, item=_S, item_type=_S, gl_hint=_S, quantity=AMOUNT,
+    amount=AMOUNT, description=_S)  # fmt: skip
+
+PAYMENT_SOURCE = _schema(
+    **_COMMON, customer_key=_S, customer_name=_S, payment_date=_D, amount=AMOUNT, unapplied=AMOUNT, payment_type=_S,
+    refunds_key=_S, memo=_S)  # fmt: skip
+
+APPLICATION_SOURCE = _schema(doc_key=_S, sequence=_I, invoice_key=_S, amount=AMOUNT)
+
+BILL_SOURCE = _schema(
+    **_COMMON, vendor_key=_S, vendor_name=_S, supplier_reference=_S, bill_date=_D, due_date=_D, amount=AMOUNT,
+    tax_amount=AMOUNT, freight_amount=AMOUNT, other_amount=AMOUNT, terms=_S, purchase_order=_S, summary=_S)  # fmt: skip
+
+# ``receipt_key`` names the fact this line waits for: ``ST:<tenant>:receipt_line:<id>``, or the whole order's
+# ``ST:<tenant>:purchase_order_received:<id>`` where the line does not name a receipt line.
+BILL_LINE_SOURCE = _schema(
+    doc_key=_S, sequence=_I, source_id=_S, item=_S, item_type=_S, gl_hint=_S, quantity=AMOUNT, unit_cost=AMOUNT,
+    receipt_key=_S, description=_S)  # fmt: skip
+
+PARTY_SOURCE = _schema(
+    doc_key=_S, source_id=_S, role=_S, name=_S, party_type=_S, modified_on=INSTANT, is_active=_B, unreadable=_S,
+    street=_S, unit=_S, city=_S, state=_S, zip=_S, country=_S, email=_S, phone=_S, terms=_S, tax_zone=_S,
+    tax_exempt=_B, merged_into=_S)  # fmt: skip
+
+# What the source says has physically happened; recorded as facts that bills wait for.
+FACT_SOURCE = _schema(key=_S, is_true=_B, detail=_S)
+
+MAPPED_DOCUMENT = _schema(
+    flow=_S, kind=_S, doc_key=_S, number=_S, company=_S, business_unit=_S, party_key=_S, currency=_S, business_date=_D,
+    due_date=_D, total_minor=_I, unapplied_minor=_I, disposition=_S, reason=_S, hold_code=_S, hold_key=_S,
+    hold_detail=_S, hold_cure=_S, terms=_S, tax_code=_S, bank_account=_S, payment_type=_S, related_key=_S,
+    reference=_S, purchase_order=_S, text=_S, modified_on=INSTANT, source_sha256=_S)  # fmt: skip
+
+MAPPED_LINE = _schema(
+    doc_key=_S, sequence=_I, kind=_S, business_unit=_S, gl_account=_S, cost_center=_S, sub_account=_S, tax_code=_S,
+    amount_minor=_I, needs=_S, description=_S, source_id=_S)  # fmt: skip

@@ -1,0 +1,33 @@
+"""Names that identify a document everywhere. Invariant: the same source record always gives the same key.
+
+``doc_key``       ``<tag>:<tenant>:<type>:<id>``, e.g. ``ST:1234:invoice:98765``; the ledger's identity.
+``external_ref``  what the target stores; equal to the key where it fits, with ``:2``, ``:3`` … for a document
+                  created again after a void (reliability L12).
+``request_key``   deterministic name of one write, for targets that deduplicate by one (reliability L4).
+"""
+
+import base64
+import hashlib
+import re
+
+_PART = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+
+
+def doc_key(tag: str, tenant: str, document_type: str, source_id: int | str) -> str:
+    """Raises ``ValueError`` for a part that could be confused with a separator or hide characters."""
+    parts = (tag, tenant, document_type, str(source_id))
+    for part in parts:
+        if not _PART.fullmatch(part):
+            raise ValueError(f"not usable in a document key: {part[:70]!r}")
+    return ":".join(parts)
+
+
+def external_ref(key: str, generation: int = 1) -> str:
+    """The reference that the target carries: the key itself, suffixed from the second life on."""
+    return key if generation == 1 else f"{key}:{generation}"
+
+
+def request_key(key: str, op: str, seq: int, target: str, company: str, length: int = 52) -> str:
+    """Base32 of SHA-256 over the write's identity, cut to what the target takes (L4). Never time, never random."""
+    identity = "|".join((key, op, str(seq), target, company)).encode()
+    return base64.b32encode(hashlib.sha256(identity).digest()).decode().rstrip("=").lower()[:length]

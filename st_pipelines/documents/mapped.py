@@ -1,0 +1,68 @@
+"""What mapping hands to posting: a document with its disposition. Invariant: exactly one disposition, with its reason.
+
+``ready``            may be planned for sending
+``held``             stopped; ``hold`` says which key is missing and what a person must do
+``nothing_to_post``  recorded and counted, e.g. a zero total
+``not_eligible``     counted with the reason, e.g. still pending in the source
+``void``             the source voided it: whatever was posted must be voided or reversed
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from st_pipelines.documents.bill import Bill
+from st_pipelines.documents.invoice import Invoice
+from st_pipelines.documents.parties import Party
+from st_pipelines.documents.payment import Payment
+
+Payload = Party | Invoice | Payment | Bill
+
+DISPOSITIONS = ("ready", "held", "nothing_to_post", "not_eligible", "void")
+
+
+class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a document was stopped. ``code`` is stable (``gl_account.no_row``); ``key`` is the exact missing thing;
+    ``cure`` is one sentence for the person who must act."""
+
+    code: str
+    key: str
+    detail: str
+    cure: str
+
+
+class ControlLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One addend of the control totals, in whole minor units, debit positive and credit negative."""
+
+    business_unit: str
+    gl_account: str
+    cost_center: str
+    amount_minor: int
+
+
+class MappedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One source document version after mapping. ``payload`` is absent only where it could not be built (held).
+
+    ``kind`` names what the target gets (customer, customer_invoice, customer_payment, supplier_invoice …);
+    ``needs`` lists document keys or facts that must be posted or known first;
+    ``source_sha256`` covers the source fields that matter to the books, so that a changed mapping can be told from
+    a changed document.
+    """
+
+    flow: str
+    kind: str
+    doc_key: str
+    company: str
+    business_date: date
+    currency: str
+    total: Decimal
+    disposition: str
+    source_sha256: str
+    modified_on: datetime
+    payload: Payload | None = None
+    hold: Hold | None = None
+    reason: str = ""
+    needs: tuple[str, ...] = ()
+    control: tuple[ControlLine, ...] = ()
+    label: str = ""
