@@ -1,0 +1,146 @@
+"""Reads ``mappings/<integration>/integration.yaml``. Invariant: an unknown or missing setting is refused by name.
+
+The folder's name is the integration's name. Connections are named, never described, here: no secret can be in git.
+"""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+FILE_NAME = "integration.yaml"
+
+
+class BrokenIntegration(ValueError):
+    """An ``integration.yaml`` that cannot be used; the text names file and field."""
+
+
+def _exact_decimal(value: object) -> Decimal:
+    # YAML reads 0.05 as a binary float; amounts must be quoted so that no float comes near money.
+    if not isinstance(value, str):
+        raise ValueError('write the amount in quotes, e.g. "0.05"')
+    from st_pipelines.documents.money import parse_amount
+
+    return parse_amount(value)
+
+
+Amount = Annotated[Decimal, BeforeValidator(_exact_decimal)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    system: Literal["servicetitan"]
+    connection: str
+    tenant: str = Field(description="company pin: the tenant id that the connection must answer for")
+
+
+class TargetSystem(_Strict):
+    system: Literal["qad"]
+    connection: str
+    profile: str = Field(description="the target's per-tenant profile, a file in the same folder")
+    companies: tuple[str, ...] = Field(min_length=1, description="company pins, <DOMAIN>_<ENTITY>")
+
+
+class Rounding(_Strict):
+    account: str
+    limit: Amount = Field(ge=0)
+
+
+class ControlAccounts(_Strict):
+    receivable: str
+    payable: str
+
+
+class RunLimits(_Strict):
+    """Above these a run's documents are held for a person (reliability M5)."""
+
+    documents: int = Field(gt=0)
+    amount: Amount = Field(gt=0)
+
+
+class Options(_Strict):
+    currency: str = Field(pattern="^[A-Z]{3}$")
+    eligible_statuses: tuple[str, ...] = ("Posted", "Exported")
+    control_accounts: ControlAccounts
+    rounding: Rounding
+    bill_amount: Literal["gross", "net"] = "gross"
+    run_limits: RunLimits
+    overlap_minutes: int = Field(default=10, ge=0)
+    settle_minutes: int = Field(default=2, ge=0)
+
+
+class Schedules(_Strict):
+    """Cron expressions in the integration's time zone; empty = no such schedule."""
+
+    day_in_progress: str = "*/30 6-20 * * *"
+    sealing: str = "30 0 * * *"
+    reference: str = "0 5 * * *"
+    period: str = "0 6 * * *"
+
+
+class IntegrationFile(_Strict):
+    """The whole file. ``first_day`` is the first daily partition, a business day of ``time_zone``."""
+
+    description: str
+    owner: str = Field(pattern=r"^(team:[a-z0-9_-]+|[^@\s]+@[^@\s]+\.[a-z]{2,})$")
+    source: Source
+    target: TargetSystem
+    time_zone: str
+    first_day: date
+    last_day: date | None = None
+    flows: tuple[str, ...] = Field(min_length=1)
+    options: Options
+    schedules: Schedules = Schedules()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"time_zone: unknown zone {self.time_zone!r}") from error
+        if self.last_day and self.last_day < self.first_day:
+            raise ValueError("last_day lies before first_day")
+        return self
+
+
+class Integration(IntegrationFile):
+    """An integration with its name and the folder its mapping tables lie in."""
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]{0,40}$")
+    folder: Path
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+def load_integration(folder: Path) -> Integration:
+    """Reads one folder. Raises ``BrokenIntegration`` that lists every wrong field."""
+    path = folder / FILE_NAME
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BrokenIntegration(f"{path}: cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise BrokenIntegration(f"{path}: expected a mapping of settings")
+    try:
+        return Integration(**content, name=folder.name, folder=folder.resolve())
+    except (ValidationError, TypeError) as error:
+        if isinstance(error, TypeError):
+            raise BrokenIntegration(f"{path}: {error}") from error
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
+        raise BrokenIntegration(f"{path}: {faults}") from error
+
+
+def load_integrations(mappings: Path) -> list[Integration]:
+    """Every integration under the mappings folder, by name. An unreadable one is an error, never skipped."""
+    if not mappings.is_dir():
+        raise BrokenIntegration(f"the mappings folder {mappings} does not exist; set ST_PIPELINES_MAPPINGS")
+    return [load_integration(path.parent) for path in sorted(mappings.glob(f"*/{FILE_NAME}"))]
