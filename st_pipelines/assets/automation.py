@@ -1,0 +1,81 @@
+"""Jobs, schedules and the failure sensor of one integration. Invariant: everything runs in the integration's time zone
+and is safe to run twice (T4). Schedules start stopped: a person switches postings on."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from st_pipelines.assets.partitions import run_tags
+from st_pipelines.integrations.registry import Integration
+
+Target = dg.UnresolvedAssetJobDefinition
+
+
+def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[str, Target]:
+    name = integration.name
+    return {
+        "daily": dg.define_asset_job(
+            f"{name}_daily", selection=dg.AssetSelection.assets(*daily_keys), run_tags=run_tags(integration, "daily"),
+            description="Extract, map, post and reconcile days of modifications. Any range of days is one run.",
+        ),
+        "reference": dg.define_asset_job(
+            f"{name}_reference", selection=dg.AssetSelection.key_prefixes([name, "reference"]),
+            run_tags=run_tags(integration, "reference"),
+            description="Read cost centers, accounts, terms and the other codes that documents are joined with.",
+        ),
+        "period": dg.define_asset_job(
+            f"{name}_period", selection=dg.AssetSelection.key_prefixes([name, "period"]),
+            run_tags=run_tags(integration, "period"),
+            description="Reconcile whole months of business dates and write the report.",
+        ),
+    }  # fmt: skip
+
+
+def schedules(integration: Integration, job: dict[str, Target]) -> list[dg.ScheduleDefinition]:
+    """Those whose cron expression is not empty."""
+    crons, zone, name = integration.schedules, integration.time_zone, integration.name
+    made = [
+        (crons.day_in_progress, _partition_schedule(f"{name}_day_in_progress", job["daily"], crons.day_in_progress, zone, days_ago=0)),
+        (crons.sealing, _partition_schedule(f"{name}_sealing", job["daily"], crons.sealing, zone, days_ago=1)),
+        (crons.reference, dg.ScheduleDefinition(
+            name=f"{name}_reference", job=job["reference"], cron_schedule=crons.reference, execution_timezone=zone)),
+        (crons.period, _partition_schedule(f"{name}_period", job["period"], crons.period, zone, days_ago=1, monthly=True)),
+    ]  # fmt: skip
+    return [schedule for cron, schedule in made if cron]
+
+
+def _partition_schedule(
+    name: str, job: Target, cron: str, zone: str, *, days_ago: int, monthly: bool = False
+) -> dg.ScheduleDefinition:
+    """Requests the local day (or its month) that lies ``days_ago`` back. The run key is the tick, so that the same day
+    may run again on the next tick: the ledger makes that free."""
+
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        tick: datetime = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
+        day = (tick - timedelta(days=days_ago)).date()
+        key = day.replace(day=1).isoformat() if monthly else day.isoformat()
+        return dg.RunRequest(partition_key=key, run_key=f"{key}@{tick.isoformat()}")
+
+    return dg.ScheduleDefinition(
+        name=name, job=job, cron_schedule=cron or "0 0 1 1 *", execution_timezone=zone, execution_fn=request,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )  # fmt: skip
+
+
+def failure_sensor(jobs_of_all: Sequence[Target]) -> dg.SensorDefinition:
+    """Writes one clear line for each failed run; the place where Slack or e-mail is hung in."""
+
+    @dg.run_failure_sensor(
+        name="failed_runs", monitored_jobs=list(jobs_of_all), default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Names the integration, job and first error of every failed run.",
+    )  # fmt: skip
+    def failed_runs(context: dg.RunFailureSensorContext) -> None:
+        tags = context.dagster_run.tags
+        context.log.error(
+            f"integration={tags.get('st_pipelines/integration', '')} job={context.dagster_run.job_name} "
+            f"run={context.dagster_run.run_id} {context.failure_event.message}"
+        )
+
+    return failed_runs

@@ -1,0 +1,42 @@
+"""All Dagster definitions of one integration, built from its road. Invariant: no system is named here."""
+
+import dagster as dg
+
+from st_pipelines.assets import automation
+from st_pipelines.assets.mapped import mapped_asset
+from st_pipelines.assets.partitions import source_pool, target_pool
+from st_pipelines.assets.posted import posted_asset
+from st_pipelines.assets.reconciled import period_asset, reconciled_asset
+from st_pipelines.assets.source import reference_asset, source_asset
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import Road
+
+
+def integration_definitions(
+    integration: Integration, road: Road
+) -> tuple[dg.Definitions, list[dg.UnresolvedAssetJobDefinition]]:
+    """The definitions and the jobs that the failure sensor watches."""
+    flows = [flow for flow in road.flows if flow.name in integration.flows]
+    read = {entity for flow in flows for entity in flow.reads}
+    reconciled = [flow for flow in flows if flow.reconciled_kinds]
+    daily_assets = [
+        *(source_asset(integration, entity) for entity in road.source.daily if entity.name in read),
+        *(mapped_asset(integration, road, flow) for flow in flows),
+        *(posted_asset(integration, flow) for flow in flows),
+        *(reconciled_asset(integration, flow) for flow in reconciled),
+    ]
+    reference_assets = [
+        reference_asset(integration, side, part.system, name, description, pool)
+        for side, part, pool in (
+            ("source", road.source, source_pool(integration)),
+            ("target", road.target, target_pool(integration)),
+        )
+        for name, description in part.reference.items()
+    ]
+    jobs = automation.jobs(integration, [asset.key for asset in daily_assets])
+    definitions = dg.Definitions(
+        assets=[*daily_assets, *reference_assets, period_asset(integration, reconciled)],
+        jobs=list(jobs.values()),
+        schedules=automation.schedules(integration, jobs),
+    )
+    return definitions, list(jobs.values())

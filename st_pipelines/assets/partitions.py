@@ -1,0 +1,50 @@
+"""Partitions, backfill policy, pools and job tags. Invariant: every daily asset of an integration has the same
+partitions and the same policy, so that a backfill of any length is one run (dagster.md §6)."""
+
+import warnings
+from datetime import timedelta
+
+import dagster as dg
+
+from st_pipelines.integrations.registry import Integration
+
+warnings.filterwarnings("ignore", message=r".*backfill_policy.*", category=dg.BetaWarning)
+
+SINGLE_RUN = dg.BackfillPolicy.single_run()
+
+
+def daily(integration: Integration) -> dg.DailyPartitionsDefinition:
+    """A partition is a local day of *modifications*; the day in progress counts, so that it can be posted hourly."""
+    end = (integration.last_day + timedelta(days=1)).isoformat() if integration.last_day else None
+    return dg.DailyPartitionsDefinition(
+        start_date=integration.first_day.isoformat(),
+        end_date=end,
+        timezone=integration.time_zone,
+        end_offset=0 if end else 1,
+    )
+
+
+def monthly(integration: Integration) -> dg.MonthlyPartitionsDefinition:
+    """A partition is a month of *business dates*, what a controller signs."""
+    return dg.MonthlyPartitionsDefinition(
+        start_date=integration.first_day.replace(day=1).isoformat(),
+        timezone=integration.time_zone,
+        end_offset=1,
+    )
+
+
+def source_pool(integration: Integration) -> str:
+    return f"{integration.source.connection}__{integration.source.system}"
+
+
+def target_pool(integration: Integration) -> str:
+    return f"{integration.target.connection}__{integration.target.system}"
+
+
+def run_tags(integration: Integration, layer: str) -> dict[str, str]:
+    """Tags of every run: one run per integration at a time; a failed run is never started again by itself."""
+    return {
+        "st_pipelines/integration": integration.name,
+        "st_pipelines/job": layer,
+        "dagster/max_retries": "0",
+    }

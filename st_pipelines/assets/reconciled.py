@@ -1,0 +1,111 @@
+"""Reconciliation assets: daily ``[integration, reconciled, flow]`` and monthly ``[integration, period, control_totals]``.
+
+Invariant: green only when the variance is zero. A daily partition is a day of modifications: it reconciles every
+business date that its documents touched. The monthly one covers whole periods and is what a controller signs.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from st_pipelines.assets.metadata import amount, plotted, table
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, monthly, target_pool
+from st_pipelines.assets.resources import Sessions
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import Flow
+
+TOTALS = ("business_unit", "gl_account", "source", "ledger", "target", "variance")
+CAUSES = ("cause", "document", "amount", "detail")
+
+
+def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
+    key = dg.AssetKey([integration.name, "reconciled", flow.name])
+
+    @dg.asset(
+        key=key, deps=[dg.AssetKey([integration.name, "posted", flow.name])],
+        partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
+        group_name=integration.name, kinds={integration.target.system}, owners=[integration.owner],
+        tags={"layer": "reconciled"}, code_version="1", check_specs=[_variance_check(key)],
+        description=f"Control totals of {flow.name}: source, ledger and {integration.target.system} read back, "
+        "for every business date that the day's documents touched.",
+    )  # fmt: skip
+    def reconcile(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+        from st_pipelines.integrations.reconcile import reconcile_days
+
+        days = [date.fromisoformat(day) for day in context.partition_keys]
+        whole, by_day = reconcile_days(sessions.session(integration.name), [flow], days, context.run_id)
+        for day, one in by_day.items():
+            context.add_asset_metadata(
+                {
+                    "dagster/partition_row_count": one.documents,
+                    "source_total": amount(one.source_minor, one.currency),
+                    "target_total": amount(one.target_minor, one.currency),
+                    "variance": amount(one.variance_minor, one.currency),
+                    "variance_amount": plotted(one.variance_minor, one.currency),
+                },
+                partition_key=day.isoformat(),
+            )
+        return _result(whole)
+
+    return reconcile
+
+
+def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDefinition:
+    key = dg.AssetKey([integration.name, "period", "control_totals"])
+
+    @dg.asset(
+        key=key, deps=[dg.AssetKey([integration.name, "reconciled", flow.name]) for flow in flows],
+        partitions_def=monthly(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
+        group_name=integration.name, kinds={integration.target.system}, owners=[integration.owner],
+        tags={"layer": "period"}, code_version="1", check_specs=[_variance_check(key)],
+        description="The month as the controller signs it: control totals per business unit and GL account on all "
+        "sides, each variance with its cause, and the report to open.",
+    )  # fmt: skip
+    def close_period(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+        from st_pipelines.integrations.reconcile import reconcile_month
+
+        session = sessions.session(integration.name)
+        months = [date.fromisoformat(month) for month in context.partition_keys]
+        results = []
+        for month in months:
+            result = reconcile_month(session, month, context.run_id)
+            results.append(result)
+            context.add_asset_metadata(
+                {
+                    "variance": amount(result.variance_minor, result.currency),
+                    "variance_amount": plotted(result.variance_minor, result.currency),
+                    "documents": result.documents,
+                    "report": dg.MetadataValue.path(result.report_path),
+                    "control_totals": table(result.total_rows, TOTALS),
+                },
+                partition_key=month.isoformat(),
+            )
+        return _result(results[-1], clean=all(result.is_clean for result in results))
+
+    return close_period
+
+
+def _variance_check(key: dg.AssetKey) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        "variance_is_zero", asset=key, description="Source and target agree to the cent, account by account."
+    )
+
+
+def _result(result: Any, *, clean: bool | None = None) -> dg.MaterializeResult[Any]:
+    passed = result.is_clean if clean is None else clean
+    return dg.MaterializeResult(
+        metadata={
+            "control_totals": table(result.total_rows, TOTALS),
+            "variance": amount(result.variance_minor, result.currency),
+            "report": dg.MetadataValue.path(result.report_path),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="variance_is_zero", passed=passed,
+                description=None if passed else "Open the report: each variance is listed with its cause and what to do.",
+                metadata={"causes": table(result.cause_rows, CAUSES)},
+            )
+        ],
+    )  # fmt: skip

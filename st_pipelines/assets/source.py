@@ -1,0 +1,59 @@
+"""Extract assets ``[integration, source, entity]``: one per kind of record, daily by modification."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from st_pipelines.assets.days import each_day
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, source_pool
+from st_pipelines.assets.resources import Sessions
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import SourceEntity
+
+
+def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDefinition:
+    """Pages land raw, then typed; unreadable records are counted here and held later, never dropped."""
+
+    @dg.asset(
+        key=[integration.name, "source", entity.name],
+        deps=[dg.AssetKey([integration.name, "source", other]) for other in entity.named_by],
+        partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=source_pool(integration),
+        group_name=integration.name, kinds={integration.source.system, "parquet"}, owners=[integration.owner],
+        tags={"layer": "source"}, code_version="1", description=entity.description,
+    )  # fmt: skip
+    def extract(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+        from st_pipelines.integrations.extracting import extract_day
+
+        session = sessions.session(integration.name)
+
+        def body(day: date) -> Mapping[str, Any]:
+            read = extract_day(session, entity, day, context.run_id)
+            return {
+                "dagster/partition_row_count": read.records, "pages": read.pages,
+                "unreadable": read.unreadable, "digest": read.digest,
+            }  # fmt: skip
+
+        return each_day(context, body, connection=integration.source.connection)
+
+    return extract
+
+
+def reference_asset(
+    integration: Integration, side: str, system: str, entity: str, description: str, pool: str
+) -> dg.AssetsDefinition:
+    """Reference data ``[integration, reference, <side>_<entity>]``: codes that documents are joined with, read whole."""
+
+    @dg.asset(
+        key=[integration.name, "reference", f"{side}_{entity}"], pool=pool, group_name=integration.name,
+        kinds={system, "parquet"}, owners=[integration.owner], tags={"layer": "reference"}, code_version="1",
+        description=description,
+    )  # fmt: skip
+    def refresh(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+        from st_pipelines.integrations.extracting import refresh_reference
+
+        rows = refresh_reference(sessions.session(integration.name), side, entity)
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+
+    return refresh

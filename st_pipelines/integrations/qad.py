@@ -1,0 +1,61 @@
+"""QAD as a target: its reference data and its posting port. Invariant: every name of the tenant comes from the profile."""
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from sqlalchemy import Engine
+
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import Tables, TargetSide
+from st_pipelines.posting.target import Target
+
+if TYPE_CHECKING:
+    from st_pipelines.credentials.vault import Connection
+    from st_pipelines.mapping.reference import Reference
+
+REFERENCE = {
+    "gl_accounts": "Chart of accounts with analysis flags.",
+    "cost_centers": "Cost centers; retired ones are inactive.",
+    "sub_accounts": "Sub-accounts.",
+    "tax_codes": "Tax codes.",
+    "credit_terms": "Credit terms of customers and suppliers.",
+    "daybooks": "Daybooks that number the vouchers.",
+    "gl_periods": "Accounting periods per entity, open or closed.",
+}
+
+
+def _connect(connection: "Connection", engine: Engine, integration: Integration) -> Any:
+    from st_pipelines.systems.qad.client import connect
+
+    return connect(connection, engine, profile=integration.folder / integration.target.profile,
+                   companies=integration.target.companies)  # fmt: skip
+
+
+def _read_reference(client: Any, entity: str) -> pa.Table:
+    from st_pipelines.systems.qad.reads import read_reference
+
+    return read_reference(client, entity)
+
+
+def _as_target(client: Any) -> Target:
+    from st_pipelines.systems.qad.post import QadTarget
+
+    return QadTarget(client)
+
+
+def _mapping_reference(tables: Tables) -> "Reference":
+    from st_pipelines.mapping.reference import from_tables
+
+    return from_tables(tables)
+
+
+def _ping(client: Any) -> list[str]:
+    from st_pipelines.systems.qad.validate import validate
+
+    return [str(fault) for fault in validate(client)]
+
+
+TARGET = TargetSide(
+    system="qad", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
+    mapping_reference=_mapping_reference, ping=_ping,
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""An integration's two sides and its flows as plain data. Invariant: everything that differs by system is named here,
+so that extracting, mapping, posting and reconciling are written once.
+
+``SourceSide`` and ``TargetSide`` are written once per system (``integrations/<system>.py``); a ``Road`` joins one of
+each with the flows between them (``integrations/<source>_<target>.py``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+from sqlalchemy import Engine
+
+from st_pipelines.credentials.vault import Connection
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.posting.target import Target
+
+if TYPE_CHECKING:
+    from st_pipelines.mapping.frames import MappedFrames
+    from st_pipelines.mapping.reference import Reference
+    from st_pipelines.mapping.tables import Mapping as MappingTables
+    from st_pipelines.store.files import Store
+
+Tables = Mapping[str, pa.Table]
+
+
+class ExtractedDay(Protocol):
+    """What one reading of one window gave. Instants are text as received."""
+
+    pages: int
+    records: int
+    unreadable: int
+    digest: str
+    max_modified_on: str
+    max_id: str
+
+
+@dataclass(frozen=True)
+class SourceEntity:
+    """One kind of record, extracted by day of modification. ``named_by``: entities whose day names ids of this one, so
+    that a master last modified long ago is read when a document refers to it. ``tables``: all typed tables it fills."""
+
+    name: str
+    description: str
+    tables: tuple[str, ...]
+    named_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceSide:
+    system: str
+    daily: tuple[SourceEntity, ...]
+    reference: Mapping[str, str]  # entity -> description
+    connect: Callable[[Connection, Engine, Integration], Any]
+    extract_day: Callable[
+        [Any, "Store", Integration, str, str, datetime, datetime, Sequence[int]], ExtractedDay
+    ]
+    extract_reference: Callable[[Any, "Store", Integration, str], int]
+    named_ids: Callable[
+        [str, Tables], Sequence[int]
+    ]  # (entity, tables of the naming entities) -> ids to read as well
+    ping: Callable[[Any], list[str]]  # faults, each with its cure; empty = all well
+
+
+@dataclass(frozen=True)
+class TargetSide:
+    system: str
+    reference: Mapping[str, str]
+    connect: Callable[[Connection, Engine, Integration], Any]
+    read_reference: Callable[[Any, str], pa.Table]
+    as_target: Callable[[Any], Target]
+    mapping_reference: Callable[[Tables], "Reference"]
+    ping: Callable[[Any], list[str]]
+
+
+@dataclass(frozen=True)
+class SourceDay:
+    """All that mapping one flow's day needs."""
+
+    integration: Integration
+    tables: Tables
+    mapping: "MappingTables"
+    reference: "Reference"
+
+
+@dataclass(frozen=True)
+class Fact:
+    key: str
+    is_true: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The road of one kind of document. ``after``: flows that are posted first in a run (the ledger's needs decide all
+    the same). ``facts``: what the day's records prove to have happened, for documents that wait for it."""
+
+    name: str
+    description: str
+    reads: tuple[str, ...]
+    map: Callable[[SourceDay], "MappedFrames"]
+    kinds: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    reconciled_kinds: tuple[str, ...] = ()
+    facts: Callable[[SourceDay], Sequence[Fact]] | None = None
+
+
+@dataclass(frozen=True)
+class Road:
+    source: SourceSide
+    target: TargetSide
+    flows: tuple[Flow, ...]
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    def flow(self, name: str) -> Flow:
+        for flow in self.flows:
+            if flow.name == name:
+                return flow
+        raise KeyError(f"no flow named {name!r}; known: {', '.join(flow.name for flow in self.flows)}")
+
+    def entity(self, name: str) -> SourceEntity:
+        for entity in self.source.daily:
+            if entity.name == name:
+                return entity
+        raise KeyError(
+            f"no daily entity named {name!r}; known: {', '.join(entity.name for entity in self.source.daily)}"
+        )

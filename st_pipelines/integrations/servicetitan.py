@@ -1,0 +1,94 @@
+"""ServiceTitan as a source: what is read by day, what is read whole, and how its records become documents.
+
+Invariant: heavy modules are imported when a run needs them, so that Dagster loads definitions fast.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Engine
+
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import ExtractedDay, SourceEntity, SourceSide, Tables
+
+if TYPE_CHECKING:
+    from st_pipelines.credentials.vault import Connection
+    from st_pipelines.store.files import Store
+
+DAILY = (
+    SourceEntity("invoices", "Invoices with their items, as modified that day.", ("invoices", "invoice_items")),
+    SourceEntity("payments", "Payments and refunds with their applications.", ("payments", "payment_applications")),
+    SourceEntity("bills", "Inventory bills with their items.", ("bills", "bill_items")),
+    SourceEntity("customers", "Customers modified that day or named by its invoices and payments.", ("customers",),
+                 named_by=("invoices", "payments")),
+    SourceEntity("customer_contacts", "Phone numbers and e-mail addresses of customers.", ("customer_contacts",),
+                 named_by=("invoices", "payments")),
+    SourceEntity("locations", "Service locations, one customer each.", ("locations",), named_by=("invoices",)),
+    SourceEntity("vendors", "Vendors modified that day or named by its bills.", ("vendors",), named_by=("bills",)),
+    SourceEntity("purchase_orders", "Purchase orders modified that day or named by its bills.", ("purchase_orders",),
+                 named_by=("bills",)),
+    SourceEntity("receipts", "Goods receipts with their items, also those of the orders that the day's bills name.",
+                 ("receipts", "receipt_items"), named_by=("bills",)),
+)  # fmt: skip
+
+REFERENCE = {
+    "business_units": "Business units: the key of cost center and entity.",
+    "payment_types": "Payment types: the key of the bank account.",
+    "payment_terms": "Payment terms of customers and vendors.",
+    "tax_zones": "Tax zones: the key of the tax code.",
+    "gl_accounts": "ServiceTitan's own account list, used as hints.",
+}
+
+# Which column of which table names ids of the entity.
+NAMING_COLUMNS = {
+    "customers": (("invoices", "customer_id"), ("payments", "customer_id")),
+    "customer_contacts": (("invoices", "customer_id"), ("payments", "customer_id")),
+    "locations": (("invoices", "location_id"),),
+    "vendors": (("bills", "vendor_id"),),
+    "purchase_orders": (("bills", "purchase_order_id"),),
+    "receipts": (("bills", "purchase_order_id"),),
+}
+
+
+def named_ids(entity: str, tables: Tables) -> Sequence[int]:
+    """Distinct ids, ascending, that the day's documents refer to."""
+    columns = [tables[table][column].combine_chunks() for table, column in NAMING_COLUMNS[entity]]
+    together = pa.chunked_array(columns).drop_null() if columns else pa.chunked_array([], pa.int64())
+    ids: list[int] = pc.unique(together).sort().to_pylist()
+    return ids
+
+
+def _connect(connection: "Connection", engine: Engine, integration: Integration) -> Any:
+    from st_pipelines.systems.servicetitan.client import connect
+
+    return connect(connection, engine, tenant=integration.source.tenant)
+
+
+def _extract_day(
+    client: Any, store: "Store", integration: Integration, entity: str, key: str,
+    start: datetime, end: datetime, ids: Sequence[int],
+) -> ExtractedDay:  # fmt: skip
+    from st_pipelines.systems.servicetitan.extract import extract_day
+
+    return extract_day(client, store, integration.name, entity, key, start, end, referenced_ids=ids)
+
+
+def _extract_reference(client: Any, store: "Store", integration: Integration, entity: str) -> int:
+    from st_pipelines.systems.servicetitan.extract import extract_reference
+
+    return extract_reference(client, store, integration.name, entity).records
+
+
+def _ping(client: Any) -> list[str]:
+    from st_pipelines.systems.servicetitan.ping import ping
+
+    return [str(fault) for fault in ping(client)]
+
+
+SOURCE = SourceSide(
+    system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_day=_extract_day,
+    extract_reference=_extract_reference, named_ids=named_ids, ping=_ping,
+)  # fmt: skip

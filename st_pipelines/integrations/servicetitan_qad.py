@@ -1,0 +1,94 @@
+"""ServiceTitan to QAD: customers and vendors before documents, invoices before payments, receipts before bills.
+
+Invariant: only the pairing is here; reading is in ``servicetitan.py``, posting in ``qad.py``, rules in ``mapping``.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from st_pipelines.integrations import qad, servicetitan
+from st_pipelines.integrations.road import Fact, Flow, Road, SourceDay
+
+if TYPE_CHECKING:
+    from st_pipelines.mapping.frames import MappedFrames
+    from st_pipelines.mapping.options import MappingOptions
+
+
+def _options(day: SourceDay) -> "MappingOptions":
+    from st_pipelines.mapping.options import MappingOptions
+
+    given = day.integration.options
+    return MappingOptions(
+        currency=given.currency, receivable_account=given.control_accounts.receivable,
+        payable_account=given.control_accounts.payable, rounding_account=given.rounding.account,
+        rounding_limit=given.rounding.limit, bill_amount=given.bill_amount,
+    )  # fmt: skip
+
+
+def _invoices(day: SourceDay) -> "MappedFrames":
+    from st_pipelines.mapping.invoices import map_invoices
+    from st_pipelines.systems.servicetitan import documents
+
+    given = day.integration
+    frames = documents.invoices(day.tables, given.source.tenant, given.options)
+    return map_invoices(*frames, day.mapping, day.reference, _options(day))
+
+
+def _payments(day: SourceDay) -> "MappedFrames":
+    from st_pipelines.mapping.payments import map_payments
+    from st_pipelines.systems.servicetitan import documents
+
+    given = day.integration
+    frames = documents.payments(day.tables, given.source.tenant, given.options)
+    return map_payments(*frames, day.mapping, day.reference, _options(day))
+
+
+def _bills(day: SourceDay) -> "MappedFrames":
+    from st_pipelines.mapping.bills import map_bills
+    from st_pipelines.systems.servicetitan import documents
+
+    given = day.integration
+    frames = documents.bills(day.tables, given.source.tenant, given.options)
+    return map_bills(*frames, day.mapping, day.reference, _options(day))
+
+
+def _customers(day: SourceDay) -> "MappedFrames":
+    from st_pipelines.mapping.parties import map_parties
+    from st_pipelines.systems.servicetitan import documents
+
+    frame = documents.customers(day.tables, day.integration.source.tenant)
+    return map_parties(frame, day.mapping, day.reference, _options(day))
+
+
+def _vendors(day: SourceDay) -> "MappedFrames":
+    from st_pipelines.mapping.parties import map_parties
+    from st_pipelines.systems.servicetitan import documents
+
+    frame = documents.vendors(day.tables, day.integration.source.tenant)
+    return map_parties(frame, day.mapping, day.reference, _options(day))
+
+
+def _receipts(day: SourceDay) -> Sequence[Fact]:
+    from st_pipelines.systems.servicetitan import documents
+
+    table = documents.facts(day.tables, day.integration.source.tenant)
+    return [Fact(**row) for row in table.to_pylist()]
+
+
+ROAD = Road(
+    source=servicetitan.SOURCE,
+    target=qad.TARGET,
+    flows=(
+        Flow("customers", "Customers with their business relation.", ("customers", "customer_contacts", "locations"),
+             _customers, ("business_relation", "customer", "customer_domain")),
+        Flow("vendors", "Vendors with their business relation.", ("vendors",),
+             _vendors, ("business_relation", "supplier")),
+        Flow("invoices", "Customer invoices and credit memos.", ("invoices",),
+             _invoices, ("customer_invoice",), after=("customers",), reconciled_kinds=("customer_invoice",)),
+        Flow("payments", "Customer payments and refunds with their applications.", ("payments",),
+             _payments, ("customer_payment",), after=("customers", "invoices"), reconciled_kinds=("customer_payment",)),
+        Flow("bills", "Supplier invoices from inventory bills, once the goods are received.",
+             ("bills", "receipts", "purchase_orders"),
+             _bills, ("supplier_invoice",), after=("vendors",), reconciled_kinds=("supplier_invoice",), facts=_receipts),
+    ),
+)  # fmt: skip
