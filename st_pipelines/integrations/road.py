@@ -8,7 +8,6 @@ each with the flows between them (``integrations/<source>_<target>.py``).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -55,13 +54,9 @@ class SourceSide:
     daily: tuple[SourceEntity, ...]
     reference: Mapping[str, str]  # entity -> description
     connect: Callable[[Connection, Engine, Integration], Any]
-    extract_day: Callable[
-        [Any, "Store", Integration, str, str, datetime, datetime, Sequence[int]], ExtractedDay
-    ]
+    extract_day: Callable[[Any, "Store", Integration, str, str, datetime, datetime, Sequence[int]], ExtractedDay]
     extract_reference: Callable[[Any, "Store", Integration, str], int]
-    named_ids: Callable[
-        [str, Tables], Sequence[int]
-    ]  # (entity, tables of the naming entities) -> ids to read as well
+    named_ids: Callable[[str, Tables], Sequence[int]]  # (entity, tables of the naming entities) -> ids to read as well
     ping: Callable[[Any], list[str]]  # faults, each with its cure; empty = all well
 
 
