@@ -1,4 +1,4 @@
-"""The columnar form of documents: one row a document, one row a line. Invariant: exact decimals, ids as text, no floats.
+"""The columnar form of documents: a row a document, a row a line. Invariant: exact decimals, ids as text, no floats.
 
 Source side (``*_SOURCE``): what a source system hands to mapping, ERP-neutral, nothing mapped yet. A system builds
 these in ``systems/<x>/documents.py``. Mapped side (``MAPPED_*``): the same documents with dispositions, accounts and
@@ -55,12 +55,22 @@ PARTY_SOURCE = _schema(
 # What the source says has physically happened; recorded as facts that bills wait for.
 FACT_SOURCE = _schema(key=_S, is_true=_B, detail=_S)
 
+# A customer or vendor as the target should hold it; null on every other document.
+PARTY = pa.struct({
+    "role": _S, "doc_key": _S, "name": _S, "street": _S, "unit": _S, "city": _S, "state": _S, "zip": _S, "country": _S,
+    "currency": _S, "is_active": _B, "email": _S, "phone": _S, "terms": _S, "tax_code": _S, "is_taxable": _B,
+    "party_type": _S, "attributes": pa.map_(_S, _S)})  # fmt: skip
+
+# ``control_account``: receivable or payable, the other side of the lines. ``total_minor`` keeps the source's sign.
 MAPPED_DOCUMENT = _schema(
     flow=_S, kind=_S, doc_key=_S, number=_S, company=_S, business_unit=_S, party_key=_S, currency=_S, business_date=_D,
     due_date=_D, total_minor=_I, unapplied_minor=_I, disposition=_S, reason=_S, hold_code=_S, hold_key=_S,
     hold_detail=_S, hold_cure=_S, terms=_S, tax_code=_S, bank_account=_S, payment_type=_S, related_key=_S,
-    reference=_S, purchase_order=_S, text=_S, modified_on=INSTANT, source_sha256=_S)  # fmt: skip
+    reference=_S, purchase_order=_S, text=_S, modified_on=INSTANT, source_sha256=_S, control_account=_S,
+    party=PARTY)  # fmt: skip
 
+# Lines of ready (and, where they map, void) documents only. ``kind`` as in ``lines.Line``, or ``application``: the part
+# of a payment that settles the invoice in ``needs``. A bill line's ``needs`` is the receipt it waits for.
 MAPPED_LINE = _schema(
     doc_key=_S, sequence=_I, kind=_S, business_unit=_S, gl_account=_S, cost_center=_S, sub_account=_S, tax_code=_S,
     amount_minor=_I, needs=_S, description=_S, source_id=_S)  # fmt: skip

@@ -9,7 +9,8 @@ from st_pipelines.documents.lines import Line
 
 
 class Invoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="invoice"):
-    """``kind``: invoice or credit_memo. ``total`` and lines keep the source's sign: a credit memo is negative here."""
+    """``kind``: invoice or credit_memo. ``total`` and lines keep the source's sign: a credit memo is negative here.
+    ``tax_code`` is the target's code of the tax zone, also where the tax is zero (the tax line then is absent)."""
 
     kind: str
     doc_key: str
@@ -23,5 +24,6 @@ class Invoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="invo
     total: Decimal
     lines: tuple[Line, ...]
     terms: str = ""
+    tax_code: str = ""
     adjusts_key: str = ""
     summary: str = ""

@@ -1,9 +1,8 @@
-"""Lines of a mapped document: account, analysis and amount. Invariant: the amounts of a document's lines add up to its total."""
+"""Lines of a mapped document: account, analysis and amount. Invariant: a document's lines add up to its total."""
 
 from decimal import Decimal
 
 import msgspec
-
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
