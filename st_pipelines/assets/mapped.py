@@ -51,8 +51,7 @@ def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsD
 
         result = each_day(context, body, mapping_version=session.mapping.version)
         rows = [
-            {"code": code, "missing": missing, "documents": count}
-            for (code, missing), count in sorted(holds.items())
+            {"code": code, "missing": missing, "documents": count} for (code, missing), count in sorted(holds.items())
         ]
         check = dg.AssetCheckResult(
             check_name="every_document_maps", passed=not holds, severity=dg.AssetCheckSeverity.WARN,

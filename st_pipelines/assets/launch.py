@@ -1,0 +1,53 @@
+"""Runs the jobs of an integration in this process, against the Dagster instance of ``DAGSTER_HOME``.
+
+Invariant: the run is an ordinary Dagster run, visible and repeatable in the UI; nothing here decides what is posted.
+"""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+PARTITION = "dagster/partition"
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def prepare_home(home: Path, template: Path) -> Path:
+    """Creates ``DAGSTER_HOME`` with its ``dagster.yaml``. Keeps an existing one, which a person may have changed."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (home / "dagster.yaml").exists():
+        shutil.copyfile(template, home / "dagster.yaml")
+    return home
+
+
+def run_job(definitions: dg.Definitions, job: str, first: date | None = None, last: date | None = None) -> str:
+    """Executes one job over a range of partitions. Gives the run id; raises ``dg.Failure`` text on failure."""
+    tags = {}
+    if first is not None:
+        tags = {RANGE_START: first.isoformat(), RANGE_END: (last or first).isoformat()}
+        if last is None or last == first:
+            tags = {PARTITION: first.isoformat()}
+    with dg.DagsterInstance.get() as instance:
+        result = definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        if not result.success:
+            raise RunFailed(job, result.run_id, _first_error(result))
+        return result.run_id
+
+
+class RunFailed(RuntimeError):
+    """A run failed; carries its id and its first error."""
+
+    def __init__(self, job: str, run_id: str, error: str) -> None:
+        super().__init__(f"{job}: run {run_id} failed: {error}")
+        self.run_id = run_id
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> str:
+    for entry in result.all_events:
+        if entry.is_step_failure:
+            error = entry.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            return f"{entry.step_key}: {error.message.strip() if error else 'no message'}"
+    return "see the run in the Dagster UI"
