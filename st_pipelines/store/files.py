@@ -1,0 +1,132 @@
+"""Where raw pages and typed tables live: a folder or any fsspec URL. Invariant: a partition is replaced whole or not.
+
+Layout below the root, each part checked by ``names``::
+
+    <integration>/raw/<entity>/<partition>/<sha256>.json.zst
+    <integration>/<layer>/<table>/<partition>/manifest.json + <table>.<digest>.parquet
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from st_pipelines.store import manifest, names, pages
+from st_pipelines.store.manifest import Manifest
+from st_pipelines.store.writer import TableWriter
+
+_RAW = "raw"
+_READ_ATTEMPTS = 5
+
+
+class NotStored(LookupError):
+    """A table that was never written; the text names integration, layer, table and partition."""
+
+
+class Store:
+    """``root``: a path or URL such as ``s3://bucket/prefix``. Safe to use from several threads and processes."""
+
+    def __init__(self, root: str) -> None:
+        self._root = UPath(root)
+
+    # Raw pages
+
+    def write_page(self, integration: str, entity: str, partition: str, content: bytes) -> str:
+        """Stores a page as received and gives the SHA-256 that names it."""
+        return pages.write(self._folder(integration, _RAW, entity, partition), content)
+
+    def page(self, integration: str, entity: str, partition: str, sha: str) -> bytes:
+        return pages.read(self._folder(integration, _RAW, entity, partition), sha)
+
+    def pages(self, integration: str, entity: str, partition: str, layer: str = "source") -> Iterator[bytes]:
+        """The pages of the last complete reading in their order; of a partition that was never completed, all there
+        are."""
+        known = manifest.read(self._folder(integration, layer, entity, partition))
+        folder = self._folder(integration, _RAW, entity, partition)
+        return pages.read_all(folder, known.pages if known and known.pages else pages.stored(folder))
+
+    # Typed tables
+
+    def table_writer(
+        self, integration: str, layer: str, entity: str, partition: str, schemas: Mapping[str, pa.Schema]
+    ) -> TableWriter:
+        """Streams the tables of one partition: ``entity`` itself and its children, all seen together or not at all."""
+        children = [self._folder(integration, layer, table, partition) for table in schemas if table != entity]
+        return TableWriter(self._folder(integration, layer, entity, partition), entity, children, schemas)
+
+    def write_table(self, integration: str, layer: str, entity: str, partition: str, table: pa.Table) -> str:
+        """Replaces a partition by one table. Gives the digest of its content."""
+        with self.table_writer(integration, layer, entity, partition, {entity: table.schema}) as writer:
+            writer.write(entity, table)
+        return writer.digest
+
+    def read_table(
+        self, integration: str, layer: str, table: str, partition: str, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """One table of one partition. Raises ``NotStored``."""
+        for attempt in range(_READ_ATTEMPTS):
+            folder, found = self._find(integration, layer, table, partition)
+            entry = found.tables[table]
+            if not entry.file:
+                empty = entry.arrow_schema().empty_table()
+                return empty if columns is None else empty.select(list(columns))
+            try:
+                with (folder / entry.file).open("rb") as file:
+                    return pq.read_table(file, columns=None if columns is None else list(columns))
+            except FileNotFoundError:
+                # Somebody replaced the partition between our two reads: its manifest names the new file.
+                if attempt == _READ_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def read_partitions(
+        self,
+        integration: str,
+        layer: str,
+        table: str,
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Many partitions as one table, oldest first; all that exist where none are named. Raises ``NotStored`` for a
+        named one that is missing, and where there is none at all."""
+        chosen = self.partitions(integration, layer, table) if partitions is None else sorted(partitions)
+        if not chosen:
+            raise NotStored(f"{integration}/{layer}/{table}: no partition was ever written")
+        return pa.concat_tables([self.read_table(integration, layer, table, key, columns) for key in chosen])
+
+    def has_table(self, integration: str, layer: str, table: str, partition: str) -> bool:
+        try:
+            self._find(integration, layer, table, partition)
+        except NotStored:
+            return False
+        return True
+
+    def partitions(self, integration: str, layer: str, table: str) -> list[str]:
+        """Keys of the partitions that hold this table, ascending."""
+        folder = self._root / names.name(integration) / names.name(layer) / names.name(table)
+        if not folder.is_dir():
+            return []
+        keys = sorted(path.name for path in folder.iterdir())
+        return [key for key in keys if self.has_table(integration, layer, table, key)]
+
+    def manifest(self, integration: str, layer: str, entity: str, partition: str) -> Manifest:
+        """Rows, digests, raw pages and facts of a partition. Raises ``NotStored``."""
+        return self._find(integration, layer, entity, partition)[1]
+
+    def _find(self, integration: str, layer: str, table: str, partition: str) -> tuple[UPath, Manifest]:
+        folder = self._folder(integration, layer, table, partition)
+        found = manifest.read(folder)
+        if found is not None and found.part_of:
+            folder = self._folder(integration, layer, found.part_of, partition)
+            found = manifest.read(folder)
+        if found is None or table not in found.tables:
+            raise NotStored(
+                f"{integration}/{layer}/{table}/{partition} was never written; run its extraction or mapping"
+            )
+        return folder, found
+
+    def _folder(self, integration: str, layer: str, entity: str, partition: str) -> UPath:
+        return (
+            self._root / names.name(integration) / names.name(layer) / names.name(entity) / names.partition(partition)
+        )
