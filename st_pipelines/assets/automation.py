@@ -36,17 +36,23 @@ def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[st
 def schedules(integration: Integration, job: dict[str, Target]) -> list[dg.ScheduleDefinition]:
     """Those whose cron expression is not empty."""
     crons, zone, name = integration.schedules, integration.time_zone, integration.name
-    made = [
-        (crons.day_in_progress, _partition_schedule(f"{name}_day_in_progress", job["daily"], crons.day_in_progress, zone, days_ago=0)),
-        (crons.sealing, _partition_schedule(f"{name}_sealing", job["daily"], crons.sealing, zone, days_ago=1)),
-        (crons.reference, dg.ScheduleDefinition(
-            name=f"{name}_reference", job=job["reference"], cron_schedule=crons.reference, execution_timezone=zone)),
-        (crons.period, _partition_schedule(f"{name}_period", job["period"], crons.period, zone, days_ago=1, monthly=True)),
-    ]  # fmt: skip
-    return [schedule for cron, schedule in made if cron]
+    made = []
+    if crons.day_in_progress:
+        made.append(_for_a_partition(f"{name}_day_in_progress", job["daily"], crons.day_in_progress, zone, days_ago=0))
+    if crons.sealing:
+        made.append(_for_a_partition(f"{name}_sealing", job["daily"], crons.sealing, zone, days_ago=1))
+    if crons.period:
+        made.append(_for_a_partition(f"{name}_period", job["period"], crons.period, zone, days_ago=1, monthly=True))
+    if crons.reference:
+        made.append(
+            dg.ScheduleDefinition(
+                name=f"{name}_reference", job=job["reference"], cron_schedule=crons.reference, execution_timezone=zone
+            )
+        )
+    return made
 
 
-def _partition_schedule(
+def _for_a_partition(
     name: str, job: Target, cron: str, zone: str, *, days_ago: int, monthly: bool = False
 ) -> dg.ScheduleDefinition:
     """Requests the local day (or its month) that lies ``days_ago`` back. The run key is the tick, so that the same day
@@ -59,7 +65,7 @@ def _partition_schedule(
         return dg.RunRequest(partition_key=key, run_key=f"{key}@{tick.isoformat()}")
 
     return dg.ScheduleDefinition(
-        name=name, job=job, cron_schedule=cron or "0 0 1 1 *", execution_timezone=zone, execution_fn=request,
+        name=name, job=job, cron_schedule=cron, execution_timezone=zone, execution_fn=request,
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )  # fmt: skip
 

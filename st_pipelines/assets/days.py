@@ -13,7 +13,7 @@ Metadata = Mapping[str, Any]
 def each_day(
     context: dg.AssetExecutionContext, body: Callable[[date], Metadata], **shared: Any
 ) -> dg.MaterializeResult[Any]:
-    """One materialization a day, with that day's metadata. A body that raises ends the run; the days before it count."""
+    """One materialization a day, with its metadata. A body that raises ends the run; the days before it count."""
     finished: dict[str, Metadata] = {}
     try:
         for key in context.partition_keys:

@@ -10,6 +10,7 @@ from st_pipelines.assets.days import each_day
 from st_pipelines.assets.metadata import amount, plotted, table
 from st_pipelines.assets.partitions import SINGLE_RUN, daily
 from st_pipelines.assets.resources import Sessions
+from st_pipelines.documents.mapped import DISPOSITIONS
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow, Road
 
@@ -29,7 +30,9 @@ def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsD
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, group_name=integration.name,
         kinds={"pandas", "parquet"}, owners=[integration.owner], tags={"layer": "mapped"}, code_version="1",
         description=f"{flow.description} Every line has an account and a cost center, or its document is held.",
-        check_specs=[dg.AssetCheckSpec("every_document_maps", asset=key, description="No document is held for a missing or wrong key.")],
+        check_specs=[
+            dg.AssetCheckSpec("every_document_maps", asset=key, description="No document is held for a missing key."),
+        ],
     )  # fmt: skip
     def map_documents(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
         from st_pipelines.integrations.map_day import map_day
@@ -45,7 +48,7 @@ def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsD
             ready = mapped.totals_minor.get("ready", 0)
             return {
                 "dagster/partition_row_count": mapped.documents, "lines": mapped.lines, "facts": mapped.facts,
-                **{name: mapped.counts.get(name, 0) for name in ("ready", "held", "not_eligible", "nothing_to_post", "void")},
+                **{name: mapped.counts.get(name, 0) for name in DISPOSITIONS},
                 "ready_total": amount(ready, currency), "ready_amount": plotted(ready, currency),
             }  # fmt: skip
 

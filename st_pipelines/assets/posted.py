@@ -76,8 +76,8 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
         if unsettled:
             record_finished(context, finished)
             raise dg.Failure(
-                f"{len(unsettled)} day(s) have writes whose outcome is unknown: {', '.join(unsettled)}. Run them again after the "
-                "quiet period: they are settled by reading the target back.",
+                f"{len(unsettled)} day(s) have writes whose outcome is unknown: {', '.join(unsettled)}. "
+                "Run them again after the quiet period: they are settled by reading the target back.",
                 allow_retries=False,
             )
         for day_key, metadata in finished.items():

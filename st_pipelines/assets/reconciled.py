@@ -1,4 +1,4 @@
-"""Reconciliation assets: daily ``[integration, reconciled, flow]`` and monthly ``[integration, period, control_totals]``.
+"""Reconciliation: daily ``[integration, reconciled, flow]``, monthly ``[integration, period, control_totals]``.
 
 Invariant: green only when the variance is zero. A daily partition is a day of modifications: it reconciles every
 business date that its documents touched. The monthly one covers whole periods and is what a controller signs.
@@ -104,7 +104,7 @@ def _result(result: Any, *, clean: bool | None = None) -> dg.MaterializeResult[A
         check_results=[
             dg.AssetCheckResult(
                 check_name="variance_is_zero", passed=passed,
-                description=None if passed else "Open the report: each variance is listed with its cause and what to do.",
+                description=None if passed else "Open the report: it lists each variance with its cause and its cure.",
                 metadata={"causes": table(result.cause_rows, CAUSES)},
             )
         ],

@@ -43,7 +43,7 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
 def reference_asset(
     integration: Integration, side: str, system: str, entity: str, description: str, pool: str
 ) -> dg.AssetsDefinition:
-    """Reference data ``[integration, reference, <side>_<entity>]``: codes that documents are joined with, read whole."""
+    """Reference data ``[integration, reference, <side>_<entity>]``: codes that documents are joined with."""
 
     @dg.asset(
         key=[integration.name, "reference", f"{side}_{entity}"], pool=pool, group_name=integration.name,

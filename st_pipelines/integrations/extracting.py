@@ -61,7 +61,7 @@ def extract_day(session: Session, entity: SourceEntity, day: date, run_id: str) 
                 digest=result.digest,
                 run_id=run_id,
                 completed_at=now_us(connection),
-            )  # fmt: skip
+            )
         )
     return DayRead(entity.name, day, result.pages, result.records, result.unreadable, result.digest)
 
@@ -70,9 +70,7 @@ def refresh_reference(session: Session, side: str, entity: str) -> int:
     """Reads one reference entity whole and replaces its snapshot. Gives its number of rows."""
     session.__dict__.pop("reference", None)
     if side == "source":
-        return session.road.source.extract_reference(
-            session.source, session.store, session.integration, entity
-        )
+        return session.road.source.extract_reference(session.source, session.store, session.integration, entity)
     table = session.road.target.read_reference(session.target_client, entity)
     session.store.write_table(session.integration.name, "reference", f"target_{entity}", SNAPSHOT, table)
     return table.num_rows

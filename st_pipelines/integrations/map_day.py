@@ -60,9 +60,7 @@ def map_day(session: Session, flow: Flow, day: date) -> MappedDay:
 
 
 def _summary(flow: Flow, day: date, frames: MappedFrames, facts: int) -> MappedDay:
-    by_disposition = frames.documents.group_by("disposition").aggregate(
-        [("total_minor", "sum"), ("doc_key", "count")]
-    )
+    by_disposition = frames.documents.group_by("disposition").aggregate([("total_minor", "sum"), ("doc_key", "count")])
     counts, totals = {}, {}
     for row in by_disposition.to_pylist():
         counts[row["disposition"]] = row["doc_key_count"]
@@ -72,6 +70,4 @@ def _summary(flow: Flow, day: date, frames: MappedFrames, facts: int) -> MappedD
         (row["hold_code"], row["hold_key"]): row["doc_key_count"]
         for row in held.group_by(["hold_code", "hold_key"]).aggregate([("doc_key", "count")]).to_pylist()
     }
-    return MappedDay(
-        flow.name, day, frames.documents.num_rows, frames.lines.num_rows, facts, counts, totals, holds
-    )
+    return MappedDay(flow.name, day, frames.documents.num_rows, frames.lines.num_rows, facts, counts, totals, holds)

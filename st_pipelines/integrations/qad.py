@@ -1,4 +1,4 @@
-"""QAD as a target: its reference data and its posting port. Invariant: every name of the tenant comes from the profile."""
+"""QAD as a target: reference data and posting port. Invariant: every name of the tenant comes from the profile."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -135,9 +135,7 @@ def load_integration(folder: Path) -> Integration:
     except (ValidationError, TypeError) as error:
         if isinstance(error, TypeError):
             raise BrokenIntegration(f"{path}: {error}") from error
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
         raise BrokenIntegration(f"{path}: {faults}") from error
 
 

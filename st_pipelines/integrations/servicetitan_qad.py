@@ -85,7 +85,7 @@ ROAD = Road(
              _vendors, ("business_relation", "supplier")),
         Flow("invoices", "Customer invoices and credit memos.", ("invoices",),
              _invoices, ("customer_invoice",), after=("customers",), reconciled_kinds=("customer_invoice",)),
-        Flow("payments", "Customer payments and refunds with their applications.", ("payments",),
+        Flow("payments", "Customer payments and refunds, applied to invoices.", ("payments",),
              _payments, ("customer_payment",), after=("customers", "invoices"), reconciled_kinds=("customer_payment",)),
         Flow("bills", "Supplier invoices from inventory bills, once the goods are received.",
              ("bills", "receipts", "purchase_orders"),

@@ -67,9 +67,7 @@ class Session:
 
     @cached_property
     def vault(self) -> Vault:
-        return Vault(
-            self.engine, load_keyring(os.environ.get("ST_PIPELINES_KEY"), self.settings.master_key_file)
-        )
+        return Vault(self.engine, load_keyring(os.environ.get("ST_PIPELINES_KEY"), self.settings.master_key_file))
 
     @cached_property
     def source(self) -> Any:
@@ -124,13 +122,11 @@ class Session:
         free_mb = shutil.disk_usage(folder).free // 2**20
         if free_mb < self.settings.minimum_free_mb:
             raise NotReady(
-                f"{free_mb} MiB free under {folder}, {self.settings.minimum_free_mb} MiB are the floor: nothing was sent"
+                f"{free_mb} MiB free under {folder}, the floor is {self.settings.minimum_free_mb}: nothing was sent"
             )
 
 
-def day_window(
-    integration: Integration, day: date, *, now: datetime | None = None
-) -> tuple[datetime, datetime]:
+def day_window(integration: Integration, day: date, *, now: datetime | None = None) -> tuple[datetime, datetime]:
     """The UTC instants [start, end) of one local business day: 23, 24 or 25 hours (T3). The day in progress ends at
     now minus the settle time (X1)."""
 
