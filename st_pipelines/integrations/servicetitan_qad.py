@@ -87,7 +87,7 @@ ROAD = Road(
              _invoices, ("customer_invoice",), after=("customers",), reconciled_kinds=("customer_invoice",)),
         Flow("payments", "Customer payments and refunds, applied to invoices.", ("payments",),
              _payments, ("customer_payment",), after=("customers", "invoices"), reconciled_kinds=("customer_payment",)),
-        Flow("bills", "Supplier invoices from inventory bills, once the goods are received.",
+        Flow("bills", "Supplier invoices from inventory bills, once received.",
              ("bills", "receipts", "purchase_orders"),
              _bills, ("supplier_invoice",), after=("vendors",), reconciled_kinds=("supplier_invoice",), facts=_receipts),
     ),
