@@ -1,0 +1,40 @@
+"""Amounts as a person reads them. Invariant: whole minor units in, digits out; no float on the way.
+
+Used by the report, the exports and the command line, so that one amount looks the same everywhere.
+"""
+
+from st_pipelines.documents.money import InvalidAmount, minor_unit
+
+NO_CURRENCY = "XXX"  # ISO 4217: no currency. A held document whose currency could not be read is counted under it
+
+
+def decimals(currency: str) -> int:
+    """Decimals of a currency; two for what is not a currency code, so that a broken code can still be shown."""
+    try:
+        return minor_unit(currency)
+    except InvalidAmount:
+        return 2
+
+
+def plain(minor: int, currency: str) -> str:
+    """``-123456`` USD to ``-1234.56``: what machines read."""
+    return _digits(minor, currency, "")
+
+
+def amount(minor: int, currency: str) -> str:
+    """``-123456`` USD to ``-1,234.56``: what people read, the currency beside it in a column or a heading."""
+    return _digits(minor, currency, ",")
+
+
+def money(minor: int, currency: str) -> str:
+    """``-123456`` USD to ``-1,234.56 USD``."""
+    return f"{amount(minor, currency)} {currency}"
+
+
+def _digits(minor: int, currency: str, separator: str) -> str:
+    places = decimals(currency)
+    whole, fraction = divmod(abs(minor), 10**places)
+    text = f"{whole:,}".replace(",", separator)
+    if places:
+        text += f".{fraction:0{places}d}"
+    return f"-{text}" if minor < 0 else text

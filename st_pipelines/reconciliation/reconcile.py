@@ -1,0 +1,115 @@
+"""Reads the three sides and compares them. Invariant: the target is read now, for every document that any side knows.
+
+The target lists what lies in the period. A posted document that is not in that list is asked for by its reference, so
+that «moved to another date» and «voided» can be told from «gone».
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+
+import pyarrow as pa
+from sqlalchemy import Engine
+
+from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.posting.target import Found, Target
+from st_pipelines.reconciliation.control_totals import control_totals
+from st_pipelines.reconciliation.documents import triples
+from st_pipelines.reconciliation.ledger_side import keys_of_references, ledger_side, recorded_documents
+from st_pipelines.reconciliation.overview import day_totals, flow_states
+from st_pipelines.reconciliation.period import Period
+from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
+from st_pipelines.reconciliation.second_witness import testimonies
+from st_pipelines.reconciliation.sides import Side
+from st_pipelines.reconciliation.source_side import KINDS_WITH_MONEY, latest_versions, source_side
+from st_pipelines.reconciliation.target_side import cost_centers_back, target_side
+from st_pipelines.reconciliation.variances import explain
+
+_ASK_AT_ONCE = 100
+_GENERATION = re.compile(r":[2-9][0-9]*$")
+
+
+def reconcile(
+    engine: Engine, target: Target, *, integration: str, companies: Sequence[str], period: Period,
+    documents: Iterable[MappedDocument] | None = None, kinds: Sequence[str] = KINDS_WITH_MONEY,
+    cost_centers: Iterable[tuple[str, str, str]] = (), names: Mapping[str, str] | None = None,
+    audit: AuditVerdict | None = None, journal: pa.Table | None = None, run_id: str = "",
+) -> Reconciliation:  # fmt: skip
+    """``documents``: mapped documents of the source, any versions, any dates, read independently of the ledger. Left
+    out, the newest versions that the ledger recorded stand in, and the result says so. ``cost_centers``: (business
+    unit, company, cost center) rows of the mapping, to tell business units from the target's lines. ``journal``: schema
+    ``JOURNAL_SUMMARY``. Raises whatever reading the target raises: half a reading is no reconciliation."""
+    given = None if documents is None else latest_versions(document for document in documents if document.kind in kinds)
+    found = [one for kind in kinds for company in companies for one in _listed(target, kind, company, period)]
+    references = {one.external_ref for one in found}
+    keys = keys_of_references(engine, integration, references)
+    keys |= {ref: _own_key(ref, given or {}) for ref in references - keys.keys()}
+    in_period = {key for key, document in (given or {}).items() if document.business_date in period}
+    ledger = ledger_side(engine, integration, period, in_period | set(keys.values()), kinds=kinds)
+    found.extend(_asked_for(target, ledger, found))
+    keys |= {row["reference"]: row["doc_key"] for row in ledger.documents.to_pylist()}
+    source = source_side(_chosen(engine, integration, period, kinds, given, in_period, ledger, set(keys.values())))
+    back, shared = cost_centers_back(cost_centers)
+    there = target_side(found, keys, back, ledger)
+    totals = control_totals(source, ledger, there)
+    return Reconciliation(
+        integration=integration, companies=tuple(companies), target_system=target.system, period=period.label,
+        made_at=datetime.now(UTC), run_id=run_id, totals=totals, causes=explain(source, ledger, there, totals),
+        flows=flow_states(triples(source, ledger, there)), days=day_totals(source, there), audit=audit,
+        witness=() if journal is None else testimonies(journal, source), names=names or {},
+        notes=tuple(_notes(given is None, shared)),
+    )  # fmt: skip
+
+
+def _listed(target: Target, kind: str, company: str, period: Period) -> Iterator[Found]:
+    for since, until in period.ranges:
+        for one in target.list_posted(kind, company, since, until):
+            if one.company != company:
+                raise RuntimeError(f"asked {target.system} for {company}, {one.external_ref} came from {one.company}")
+            yield one
+
+
+def _asked_for(target: Target, ledger: Side, found: Sequence[Found]) -> Iterator[Found]:
+    """What the ledger has as posted and the list did not show."""
+    known = {(one.company, one.kind, one.target_id) for one in found}
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for row in ledger.documents.to_pylist():
+        if row["stands"] and (row["company"], row["kind"], row["copy_id"]) not in known:
+            wanted.setdefault((row["kind"], row["company"]), []).append(row["reference"])
+    for (kind, company), references in wanted.items():
+        rest = iter(references)
+        while some := list(islice(rest, _ASK_AT_ONCE)):
+            for answers in target.find(kind, company, some).values():
+                for one in answers:
+                    if (one.company, one.kind, one.target_id) not in known:
+                        known.add((one.company, one.kind, one.target_id))
+                        yield one
+
+
+def _chosen(
+    engine: Engine, integration: str, period: Period, kinds: Sequence[str], given: Mapping[str, MappedDocument] | None,
+    in_period: set[str], ledger: Side, found_keys: set[str],
+) -> Iterator[MappedDocument]:  # fmt: skip
+    """The source documents that the other sides must answer for. Where the caller's documents do not reach back to one
+    that the ledger holds, the newest recorded version stands in."""
+    wanted = in_period | set(ledger.documents["doc_key"].to_pylist()) | found_keys
+    if given is None:
+        yield from recorded_documents(engine, integration, period, wanted, kinds)
+        return
+    yield from (given[key] for key in wanted & given.keys())
+    yield from recorded_documents(engine, integration, Period((), ""), wanted - given.keys(), kinds)
+
+
+def _own_key(reference: str, given: Mapping[str, MappedDocument]) -> str:
+    """A reference that the ledger does not know: the source may know the document, under this or an earlier life."""
+    bare = _GENERATION.sub("", reference)
+    return bare if reference not in given and bare in given else reference
+
+
+def _notes(from_ledger: bool, shared: Iterable[tuple[str, str]]) -> Iterator[str]:
+    if from_ledger:
+        yield "The source side is what the ledger recorded at planning; a document that was never planned is not seen."
+    for company, cost_center in sorted(shared):
+        yield (f"Cost center {cost_center} of {company} serves several business units: the target cannot tell them "
+               "apart, so the document's own units are shown.")  # fmt: skip

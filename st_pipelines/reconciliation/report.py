@@ -1,0 +1,87 @@
+"""The report that a controller opens: one self-contained HTML file, no script, no request, fit for paper.
+
+Invariant: everything that comes from outside is escaped by the template engine, control and direction characters are
+shown as what they are, and only http(s) addresses become links.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, StrictUndefined
+
+from st_pipelines.reconciliation.amounts import amount, money
+from st_pipelines.reconciliation.causes import CAUSES
+from st_pipelines.reconciliation.control_totals import SIDES, folded
+from st_pipelines.reconciliation.plot import plots
+from st_pipelines.reconciliation.result import Reconciliation
+
+MOST_VARIANCES = 2_000  # a browser stays quick; the CSV has them all
+
+# C0 and C1 controls, zero-width characters, bidirectional overrides and isolates, byte order mark (H8).
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def render_html(result: Reconciliation) -> str:
+    """The whole page as text."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": visible, "amount": amount, "money": money}
+    template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
+    return template.render(
+        result=result, mood="bad" if result.has_alarm else "good" if result.is_clean else "open",
+        causes=CAUSES, totals=[_totals_of(result, currency) for currency in result.currencies],
+        flows=[(flow, list(rows)) for flow, rows in groupby(result.flows, key=lambda row: row.flow)],
+        plots=[plot for currency in result.currencies for plot in plots(result.days, currency) if plot.bars],
+        shown=result.causes[:MOST_VARIANCES], hidden=max(0, len(result.causes) - MOST_VARIANCES), link=safe_link,
+    )  # fmt: skip
+
+
+def write_report(result: Reconciliation, path: Path) -> Path:
+    """Writes the page beside its final place and renames it: a reader never sees half of it. Mode 0600."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-", suffix=".html")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(render_html(result))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def visible(text: object) -> str:
+    """Invisible and direction-changing characters as ``\\u202e``; line breaks as spaces."""
+    plain = re.sub(r"[\r\n\t]+", " ", str(text))
+    return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", plain)
+
+
+def safe_link(url: str) -> str:
+    """The address where it is plain http(s), else nothing: ``javascript:`` must not become clickable."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.netloc and not _INVISIBLE.search(url) else ""
+
+
+def _totals_of(result: Reconciliation, currency: str) -> dict[str, Any]:
+    """Business units of one currency with their accounts, and the debits and credits of all."""
+    table = folded(result.totals, ("currency", "business_unit", "gl_account")).to_pylist()
+    mine = [row for row in table if row["currency"] == currency]
+    units = [(unit, list(rows)) for unit, rows in groupby(mine, key=lambda row: row["business_unit"])]
+    return {"currency": currency, "units": units, "debits": _sums(mine, 1), "credits": _sums(mine, -1)}
+
+
+def _sums(rows: Sequence[dict[str, Any]], sign: int) -> dict[str, int]:
+    """Sum of the positive (sign 1) or the negative (sign -1) amounts of each side."""
+    sums = {name: sum(row[f"{name}_minor"] for row in rows if row[f"{name}_minor"] * sign > 0) for name in SIDES}
+    return sums | {"variance": sums["source"] - sums["target"]}
