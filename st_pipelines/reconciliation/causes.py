@@ -34,6 +34,8 @@ _ALL = (
           "Void it in the source as well, or post it again: st-pipelines replay KEY --by NAME --reason TEXT.", True),
     Cause("not_voided", "Not voided in target", "The ledger has it as voided and the target still holds it.",
           "Void it in the target by hand, then reconcile again.", True),
+    Cause("reversal_differs", "Reversal does not match", "The target's reversing document does not undo its original.",
+          "Compare both in the target: amount, accounts, date. Correct the reversal there.", True),
     Cause("amount_differs", "Amount differs", "The target's amount is not the one that was posted.",
           "Somebody changed it in the target: correct it there or change the source.", True),
     Cause("date_differs", "Date differs", "The target's business date is not the one that was posted.",

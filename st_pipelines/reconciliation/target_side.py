@@ -1,24 +1,27 @@
-"""What the target holds, read back. Invariant: nothing is taken from the ledger except a missing business unit.
+"""What the target holds, read back. Invariant: amounts, accounts, dates and currencies are the target's own; only a
+business unit may be taken from the ledger, because a target does not know it.
 
-A target returns accounts and cost centers; it does not know the source's business units. A line's unit is therefore
-derived from its company and cost center through the mapping. Lines whose cost center tells no unit (balance sheet
-accounts have none at all) take the unit of the ledger's lines on the same account, else of the same document, where
-that is unambiguous: the account and the amount are still the target's own.
+A line's business unit is derived from its company and cost center through the mapping. Where a cost center tells none
+(balance sheet accounts have none at all), the ledger's units of the same account of the same document are taken if the
+amounts agree; else the document's only unit; else none.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from st_pipelines.documents.mapped import ControlLine
 from st_pipelines.documents.money import to_minor
 from st_pipelines.posting.target import Found
 from st_pipelines.reconciliation.sides import Side, side
 
 CostCenters = Mapping[tuple[str, str], str]  # (company, cost center) to business unit
+Units = Mapping[tuple[str, str, str], Mapping[str, int]]  # (key, account, cost center) to amounts by business unit
 
 
 def cost_centers_back(rows: Iterable[tuple[str, str, str]]) -> tuple[CostCenters, set[tuple[str, str]]]:
-    """From (business unit, company, cost center) rows of the mapping: what can be told back, and what cannot because
-    two business units share the cost center."""
+    """From (business unit, company, cost center) rows of the mapping: what can be told back, and the (company, cost
+    center) that several business units share."""
     units: dict[tuple[str, str], set[str]] = {}
     for business_unit, company, cost_center in rows:
         units.setdefault((company, cost_center), set()).add(business_unit)
@@ -27,56 +30,106 @@ def cost_centers_back(rows: Iterable[tuple[str, str, str]]) -> tuple[CostCenters
 
 
 def is_voided(found: Found) -> bool:
-    """A target that keeps voided documents says so in ``content``: ``voided`` is ``true``."""
-    return found.content.get("voided", "").lower() == "true"
+    """A target that keeps voided documents says so: ``content["void"]`` is ``yes``."""
+    return found.content.get("void") == "yes"
+
+
+def reverses(found: Found) -> str:
+    """A target that voids by a reversing document names there what it undoes: ``content["reverses"]``."""
+    return found.content.get("reverses", "")
 
 
 def target_side(found: Iterable[Found], doc_keys: Mapping[str, str], cost_centers: CostCenters, ledger: Side) -> Side:
     """``doc_keys``: external reference to document key, for what the ledger or the source knows; another reference is
-    its own key."""
+    its own key. A document and its exact reversal count as voided, both."""
     documents = list(found)
+    undone = _undone(documents)
     units = _units_of_the_ledger(ledger)
-
-    def lines() -> Iterator[Mapping[str, Any]]:
-        for one in documents:
-            if is_voided(one):
-                continue
-            key = doc_keys.get(one.external_ref, one.external_ref)
-            for line in one.control:
-                unit = line.business_unit or cost_centers.get((one.company, line.cost_center), "")
-                unit = unit or _unit_of_document(units, key, line.gl_account, line.cost_center)
-                yield {"doc_key": key, "copy_id": one.target_id, "company": one.company, "business_unit": unit,
-                       "gl_account": line.gl_account, "cost_center": line.cost_center, "currency": one.currency,
-                       "business_date": one.business_date, "amount_minor": line.amount_minor}  # fmt: skip
-
-    return side((_document(one, doc_keys) for one in documents), lines())
+    live = [one for one in documents if _identity(one) not in undone and not is_voided(one)]
+    return side(
+        (_document(one, doc_keys, _identity(one) in undone) for one in documents),
+        (line for one in live for line in _lines(one, _key(one, doc_keys), cost_centers, units)),
+    )
 
 
-def _document(one: Found, doc_keys: Mapping[str, str]) -> Mapping[str, Any]:
-    voided = is_voided(one)
+def _key(one: Found, doc_keys: Mapping[str, str]) -> str:
+    reference = reverses(one) or one.external_ref
+    return doc_keys.get(reference, reference)
+
+
+def _document(one: Found, doc_keys: Mapping[str, str], undone: bool) -> Mapping[str, Any]:
+    voided = undone or is_voided(one)
     return {
-        "doc_key": doc_keys.get(one.external_ref, one.external_ref), "reference": one.external_ref,
-        "copy_id": one.target_id, "kind": one.kind, "company": one.company, "currency": one.currency,
+        "doc_key": _key(one, doc_keys), "reference": one.external_ref, "copy_id": one.target_id, "kind": one.kind,
+        "company": one.company, "currency": one.currency,
         "total_minor": None if one.total is None else to_minor(one.total, one.currency),
-        "business_date": one.business_date, "stands": not voided, "state": "voided" if voided else "live",
-        "number": one.number, "url": one.url,
+        "business_date": one.business_date, "stands": not voided, "number": one.number, "url": one.url,
+        "state": "voided" if voided else "reversal" if reverses(one) else "live",
     }  # fmt: skip
 
 
-def _units_of_the_ledger(ledger: Side) -> Mapping[tuple[str, ...], set[str]]:
-    """Business units by (key, account, cost center), by (key, cost center) and by (key)."""
-    units: dict[tuple[str, ...], set[str]] = {}
-    columns = (ledger.lines[name].to_pylist() for name in ("doc_key", "gl_account", "cost_center", "business_unit"))
-    for key, account, cost_center, unit in zip(*columns, strict=True):
-        for place in ((key, account, cost_center), (key, "", cost_center, ""), (key,)):
-            units.setdefault(place, set()).add(unit)
+def _lines(one: Found, key: str, cost_centers: CostCenters, units: Units) -> Iterator[Mapping[str, Any]]:
+    common = {"doc_key": key, "copy_id": one.target_id, "company": one.company, "currency": one.currency,
+              "business_date": one.business_date}  # fmt: skip
+    without: dict[tuple[str, str], list[ControlLine]] = defaultdict(list)
+    for line in one.control:
+        unit = line.business_unit or cost_centers.get((one.company, line.cost_center), "")
+        if unit:
+            yield common | {"business_unit": unit, "gl_account": line.gl_account, "cost_center": line.cost_center,
+                            "amount_minor": line.amount_minor}  # fmt: skip
+        else:
+            without[line.gl_account, line.cost_center].append(line)
+    for (account, cost_center), some in without.items():
+        total = sum(line.amount_minor for line in some)
+        for unit, minor in _split(units, key, account, cost_center, total, bool(reverses(one))).items():
+            yield common | {"business_unit": unit, "gl_account": account, "cost_center": cost_center,
+                            "amount_minor": minor}  # fmt: skip
+
+
+def _split(units: Units, key: str, account: str, cost_center: str, total: int, reversed_: bool) -> Mapping[str, int]:
+    """The total by business unit: as in the ledger where the amount is the same, else the only unit there is."""
+    known = units.get((key, account, cost_center), {})
+    if known and sum(known.values()) == (-total if reversed_ else total):
+        return {unit: -minor if reversed_ else minor for unit, minor in known.items()}
+    for names in (known, units.get((key, "", ""), {})):
+        if len(names) == 1:
+            return {next(iter(names)): total}
+    return {"": total}
+
+
+def _units_of_the_ledger(ledger: Side) -> Units:
+    """Also under (key, "", ""): all units of the document."""
+    units: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
+    names = ("doc_key", "gl_account", "cost_center", "business_unit", "amount_minor")
+    for key, account, cost_center, unit, minor in zip(*(ledger.lines[name].to_pylist() for name in names), strict=True):
+        for place in ((key, account, cost_center), (key, "", "")):
+            units[place][unit] = units[place].get(unit, 0) + minor
     return units
 
 
-def _unit_of_document(units: Mapping[tuple[str, ...], set[str]], key: str, account: str, cost_center: str) -> str:
-    """The most exact place that has one unit only; none where the document itself is ambiguous or unknown."""
-    for place in ((key, account, cost_center), (key, "", cost_center, ""), (key,)):
-        known = units.get(place, set())
-        if len(known) == 1:
-            return next(iter(known))
-    return ""
+def _identity(one: Found) -> tuple[str, str, str]:
+    return one.kind, one.company, one.target_id
+
+
+def _undone(documents: Sequence[Found]) -> Collection[tuple[str, str, str]]:
+    """Identities of documents and reversals that cancel each other exactly: same accounts and dates, opposite amounts."""
+    originals: dict[str, list[Found]] = defaultdict(list)
+    for one in documents:
+        if not reverses(one) and not is_voided(one):
+            originals[one.external_ref].append(one)
+    undone: set[tuple[str, str, str]] = set()
+    for one in documents:
+        for original in originals.get(reverses(one), ()):
+            if _identity(original) not in undone and _cancels(one, original):
+                undone |= {_identity(one), _identity(original)}
+                break
+    return undone
+
+
+def _cancels(reversal: Found, original: Found) -> bool:
+    if (reversal.currency, reversal.business_date) != (original.currency, original.business_date):
+        return False
+    left: dict[tuple[str, str], int] = defaultdict(int)
+    for line in (*reversal.control, *original.control):
+        left[line.gl_account, line.cost_center] += line.amount_minor
+    return not any(left.values())

@@ -65,7 +65,10 @@ def _causes_of(triple: Triple) -> Iterator[Variance]:
     posted = ledger is not None and ledger.stands
     primary = _primary(triple)
     for copy in triple.live:
-        if copy is not primary:
+        if copy.row["state"] == "reversal":
+            detail = f"{copy.row['number'] or copy.row['copy_id']} does not undo its original"
+            yield from _variances(triple, "reversal_differs", subtract({}, copy.lines), copy, detail=detail)
+        elif copy is not primary:
             yield from _variances(triple, "duplicate", subtract({}, copy.lines), copy, detail=_copy_text(triple, copy))
     wanted = source.lines if source else {}
     standing = ledger.lines if ledger else {}
@@ -83,10 +86,11 @@ def _causes_of(triple: Triple) -> Iterator[Variance]:
 def _primary(triple: Triple) -> Stand | None:
     """The copy that is meant: the one with the posted id, else the first live one."""
     posted_id = triple.ledger.row["copy_id"] if triple.ledger else ""
-    for copy in triple.live:
+    originals = [copy for copy in triple.live if copy.row["state"] != "reversal"]
+    for copy in originals:
         if copy.row["copy_id"] == posted_id:
             return copy
-    return triple.live[0] if triple.live else None
+    return originals[0] if originals else None
 
 
 # ------------------------------------------------------------------------------------- source against ledger
