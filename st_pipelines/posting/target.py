@@ -67,8 +67,8 @@ class Write:
 @dataclass(frozen=True)
 class Found:
     """A document as the target holds it now. ``content`` holds comparable fields as text: total, currency, date,
-    party, and whatever else ``Target.differences`` looks at. Two names mean the same in every target: ``void`` is
-    ``yes`` for a document that the target keeps as voided, ``reverses`` is the reference that a reversing one undoes."""
+    party, and whatever else ``Target.differences`` looks at. Two names mean the same in every target: ``void``:
+    ``yes`` for a document that the target keeps as voided; ``reverses``: the reference that a reversing one undoes."""
 
     kind: str
     company: str
