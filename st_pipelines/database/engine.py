@@ -15,24 +15,29 @@ from sqlalchemy.exc import ArgumentError
 
 BUSY_TIMEOUT_S = 30
 
+_SQLITE_NOW = text("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)")
+_POSTGRESQL_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+
 
 class UnsupportedDatabase(ValueError):
     """A database URL that is neither SQLite nor ``postgresql+psycopg2``."""
 
 
 def open_database(url: str) -> Engine:
-    """An engine for ``sqlite:///path`` or ``postgresql+psycopg2://…``. Creates the SQLite folder (0700), not the schema."""
+    """An engine for ``sqlite:///path`` or ``postgresql+psycopg2://…``. Makes the SQLite folder (0700), no schema."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise UnsupportedDatabase("the database URL cannot be read; expected sqlite:///… or postgresql+psycopg2://…") from error
+        raise UnsupportedDatabase(
+            "the database URL cannot be read; expected sqlite:///… or postgresql+psycopg2://…"
+        ) from error
     if parsed.drivername == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise UnsupportedDatabase("an in-memory database cannot be shared by processes; name a file")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
         event.listen(engine, "connect", _durable_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+psycopg2":
         return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
@@ -46,23 +51,36 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent snapshot for reading; waits for no writer and makes none wait. Writing inside is an error."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection = connection.execution_options(read_only=True)
+        else:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
 def now_us(connection: Connection) -> int:
     """Microseconds since 1970 UTC by the *database's* clock, the only one that processes share (T5)."""
-    if connection.dialect.name == "postgresql":
-        statement = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-    else:
-        statement = text("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)")
+    statement = _POSTGRESQL_NOW if connection.dialect.name == "postgresql" else _SQLITE_NOW
     return int(connection.execute(statement).scalar_one())
 
 
 def _durable_sqlite(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.isolation_level = None  # SQLAlchemy's begin event opens the transaction itself
     cursor = dbapi_connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_S * 1000}"):
+    # The time-out comes first: two processes that open a new file at once both ask for WAL.
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "journal_mode=WAL", "synchronous=FULL",
+                   "foreign_keys=ON", "recursive_triggers=ON"):  # fmt: skip
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_immediate(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = bool(connection.get_execution_options().get("read_only", False))
+    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
     # A deferred transaction that reads first and then writes fails at once with SQLITE_BUSY (C1).
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -5,8 +5,19 @@ Legal moves, fences and uniqueness are enforced by the database: see ``guards.py
 """
 
 from sqlalchemy import (
-    BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text,
-    UniqueConstraint, text,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
 )  # fmt: skip
 
 metadata = MetaData()
@@ -83,6 +94,8 @@ posting = Table(
     Column("sent_at", BigInteger),                           # when the last attempt may have left
     Column("not_before", BigInteger, nullable=False, server_default="0"),
     Column("absences", Integer, nullable=False, server_default="0"),  # agreeing absence proofs while unknown
+    Column("read_backs", Integer, nullable=False, server_default="0"),  # questions while unknown, without a result
+    Column("read_back_at", BigInteger),                      # when a posted row was compared with the target (M4)
     Column("target_id", String(200)),
     Column("target_number", String(200), nullable=False, server_default=""),
     Column("reason_code", String(64), nullable=False, server_default=""),
@@ -110,8 +123,12 @@ _partial("posting_one_open", ("integration", "doc_key"), "state IN ('sending','u
 _partial("posting_one_create", ("target", "company", "external_ref"),
          "op = 'create' AND state NOT IN ('rejected','superseded')")  # fmt: skip
 _partial("posting_target_id", ("target", "company", "kind", "target_id"), "op = 'create' AND state = 'posted'")
-Index("posting_queue", posting.c.integration, posting.c.state, posting.c.not_before)
-Index("posting_document", posting.c.integration, posting.c.doc_key)
+# In the order in which rows are claimed, so that a claim reads as many rows as it takes.
+Index("posting_queue", posting.c.integration, posting.c.state, posting.c.not_before, posting.c.posting_id)
+Index("posting_run", posting.c.integration, posting.c.run_id)
+Index("posting_not_read_back", posting.c.integration, posting.c.posting_id,
+      sqlite_where=text("state = 'posted' AND read_back_at IS NULL"),
+      postgresql_where=text("state = 'posted' AND read_back_at IS NULL"))  # fmt: skip
 
 posting_need = Table(
     "posting_need", metadata,

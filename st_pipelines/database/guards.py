@@ -1,0 +1,99 @@
+"""Rules that the database itself enforces. Invariant: no code, present or future, can make an illegal move (L8).
+
+``install`` writes the triggers of the dialect; ``migrate.upgrade`` calls it after every migration, so the triggers
+always are those of the code that migrated last. Both dialects are generated from the same list of rules.
+"""
+
+from sqlalchemy import Connection
+
+LEGAL_MOVES = (
+    ("planned", "sending"), ("planned", "superseded"), ("planned", "held"),
+    ("sending", "posted"), ("sending", "rejected"), ("sending", "unknown"), ("sending", "planned"),
+    ("unknown", "posted"), ("unknown", "rejected"), ("unknown", "planned"), ("unknown", "held"),
+    ("held", "planned"), ("held", "posted"), ("held", "rejected"),
+    ("held", "superseded"),  # only where nothing was ever sent: see the rule of its own below
+)  # fmt: skip
+
+_MOVES = ", ".join(f"'{old}>{new}'" for old, new in LEGAL_MOVES)
+_IDENTITY = ("posting_id", "integration", "flow", "kind", "doc_key", "seq", "op", "target", "company", "external_ref",
+             "request_key", "version_id", "currency", "amount_minor", "business_date", "created_at")  # fmt: skip
+_VERSION = ("version_id", "integration", "flow", "doc_key", "version", "kind", "content_sha256", "source_sha256",
+            "mapping_version", "disposition", "reason", "company", "currency", "amount_minor", "business_date",
+            "partition_key", "label", "document", "run_id", "recorded_at")  # fmt: skip
+
+
+def _changes(*columns: str) -> str:
+    return " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns)
+
+
+# (name, table, event, refused when, message). A rule without a condition refuses always.
+RULES: tuple[tuple[str, str, str, str, str], ...] = (
+    ("posting_starts_unsent", "posting", "INSERT",
+     "NEW.state NOT IN ('planned', 'held') OR NEW.attempt <> 0 OR NEW.fence <> 0 OR NEW.body IS NOT NULL",
+     "a posting starts planned or held and unsent"),
+    ("posting_legal_move", "posting", "UPDATE",
+     f"NEW.state <> OLD.state AND OLD.state || '>' || NEW.state NOT IN ({_MOVES})",
+     "illegal transition"),
+    ("posting_superseded_unsent", "posting", "UPDATE",
+     "OLD.state = 'held' AND NEW.state = 'superseded' AND OLD.attempt > 0",
+     "illegal transition: a held posting that may have been sent is settled by a person"),
+    ("posting_fence", "posting", "UPDATE",
+     "NEW.fence < OLD.fence OR NEW.attempt < OLD.attempt"
+     " OR (OLD.state <> 'sending' AND NEW.state = 'sending' AND NEW.fence <> OLD.fence + 1)",
+     "a fence never falls, and each claim raises it by one"),
+    ("posting_frozen_body", "posting", "UPDATE",
+     f"OLD.body_sha256 IS NOT NULL AND ({_changes('body', 'body_sha256')})",
+     "a frozen body never changes"),
+    ("posting_identity", "posting", "UPDATE", _changes(*_IDENTITY), "what a posting is never changes"),
+    ("posting_target_identity", "posting", "UPDATE",
+     f"OLD.state = 'posted' AND ({_changes('target_id', 'target_number')})",
+     "the answer of the target to a posted document never changes"),
+    ("posting_kept", "posting", "DELETE", "", "a posting is never deleted"),
+    ("document_version_kept", "document_version", "DELETE", "", "a document version is never deleted"),
+    ("document_version_fixed", "document_version", "UPDATE",
+     f"{_changes(*_VERSION)} OR NEW.is_latest > OLD.is_latest",
+     "a document version never changes"),
+    ("control_line_kept", "control_line", "DELETE", "", "control lines are never deleted"),
+    ("control_line_fixed", "control_line", "UPDATE", "", "control lines never change"),
+    ("audit_event_kept", "audit_event", "DELETE", "", "the audit trail is append-only"),
+    ("audit_event_fixed", "audit_event", "UPDATE", "", "the audit trail is append-only"),
+    ("audit_event_next", "audit_event", "INSERT",
+     "NEW.n <> (SELECT coalesce(max(n), 0) + 1 FROM audit_event)",
+     "the audit trail has no gaps"),
+)  # fmt: skip
+
+
+def install(connection: Connection) -> None:
+    """Replaces every guard by the present one, inside the caller's transaction."""
+    write = _sqlite if connection.dialect.name == "sqlite" else _postgresql
+    for rule in RULES:
+        for statement in write(*rule):
+            connection.exec_driver_sql(statement)
+    if connection.dialect.name == "postgresql":
+        # TRUNCATE fires no row trigger.
+        for table in ("posting", "document_version", "control_line", "audit_event"):
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_not_truncated ON {table}")
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_kept()"
+            )
+
+
+def _sqlite(name: str, table: str, event: str, refused_when: str, message: str) -> tuple[str, ...]:
+    when = f"WHEN {refused_when.replace('IS DISTINCT FROM', 'IS NOT')} " if refused_when else ""
+    return (
+        f"DROP TRIGGER IF EXISTS {name}",
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {when}"
+        f"BEGIN SELECT RAISE(ABORT, '{message}'); END",
+    )
+
+
+def _postgresql(name: str, table: str, event: str, refused_when: str, message: str) -> tuple[str, ...]:
+    check = f"IF {refused_when} THEN RAISE EXCEPTION '{message}'; END IF;" if refused_when else ""
+    refuse = "" if refused_when else f"RAISE EXCEPTION '{message}';"
+    return (
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        f"BEGIN {check}{refuse} RETURN {'OLD' if event == 'DELETE' else 'NEW'}; END $$",
+        f"DROP TRIGGER IF EXISTS {name} ON {table}",
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+    )
