@@ -1,0 +1,1 @@
+"""QAD Adaptive ERP. Invariant: every wire name comes from the tenant's profile, never from code."""

@@ -1,0 +1,302 @@
+"""A QAD tenant's own names as values. Invariant: a profile that loads is complete; nothing is filled in by guessing.
+
+The left side of every map is ours and fixed, the right side is the tenant's wire name. Source: reference/qad.md C3.
+``load_profile`` in ``profile_file.py`` reads the YAML and names the line of each fault.
+"""
+
+import string
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ENTITY_OF_KIND = {
+    "business_relation": "businessRelation",
+    "customer": "customer",
+    "customer_domain": "customerDomain",
+    "supplier": "supplier",
+    "customer_invoice": "customerInvoice",
+    "customer_payment": "customerPayment",
+    "supplier_invoice": "supplierInvoice",
+}
+
+_VOUCHER_KEYS = ("entity", "daybook", "year", "voucher")
+_LINE_FIELDS = ("sequence", "glAccount", "subAccount", "costCentre", "description", "amount", "isDebit")
+_INVOICE_FORMS = ("invoice", "credit_memo", "void_of_invoice", "void_of_credit_memo")
+_INVOICE_FIELDS = ("type", "reference", "description", "invoiceDate", "postingDate", "dueDate", "creditTerms",
+                   "currency", "amount", "isTaxable", "externalReference")  # fmt: skip
+_PARTY_FIELDS = ("businessRelation", "currency", "creditTerms", "isActive", "isTaxable", "externalReference",
+                 "concurrencyHash")  # fmt: skip
+
+# What the client itself names; a profile without one of them is refused before anything runs.
+_NEEDED_FIELDS: dict[str, tuple[str, ...]] = {
+    "businessRelation": ("name1", "name2", "name3", "searchName", "isActive", "street1", "city", "state", "zip",
+                         "country", "concurrencyHash"),
+    "customer": _PARTY_FIELDS,
+    "customerDomain": ("site", "daybookSet", "concurrencyHash"),
+    "supplier": _PARTY_FIELDS,
+    "customerInvoice": ("customer", *_INVOICE_FIELDS),
+    "customerPayment": ("customer", "bankAccount", "paymentDate", "postingDate", "currency", "amount", "reference",
+                        "status", "externalReference", "concurrencyHash"),
+    "supplierInvoice": ("supplier", *(name for name in _INVOICE_FIELDS if name != "isTaxable")),
+    "glAccount": ("description", "isActive", "isCostCentreAccount", "isProjectAccount", "isSubAccountAccount",
+                  "analysisLimitation"),
+    "costCentre": ("description", "isActive"),
+    "period": ("startDate", "endDate", "isOpen"),
+}  # fmt: skip
+_NEEDED_KEYS: dict[str, tuple[str, ...]] = {
+    "customerDomain": ("domain", "code"),
+    "customerInvoice": _VOUCHER_KEYS,
+    "customerPayment": _VOUCHER_KEYS,
+    "supplierInvoice": _VOUCHER_KEYS,
+    "period": ("entity", "year", "period"),
+}
+_NEEDED_NESTED: dict[str, dict[str, tuple[str, ...]]] = {
+    "customerInvoice": {"postingLines": _LINE_FIELDS, "taxes": ("taxCode", "amount")},
+    "supplierInvoice": {"postingLines": _LINE_FIELDS, "taxes": ("taxCode", "amount")},
+    "customerPayment": {"allocations": (*_VOUCHER_KEYS, "amount")},
+}
+_NEEDED_FORMS = {
+    "customerInvoice": _INVOICE_FORMS,
+    "supplierInvoice": _INVOICE_FORMS,
+    "customerPayment": ("receipt", "refund", "void"),
+}
+
+Path = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.\-]*$")]
+WireName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]*$")]
+WireNames = dict[str, WireName]
+Scalar = str | bool | int
+
+
+class ProfileFault(ValueError):
+    """The profile lacks something that the work at hand needs; the text names entity and setting."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Auth(_Strict):
+    """``token_life_s`` is used where the answer names no life; ``idle_life_s`` also ends a token that rests."""
+
+    mode: Literal["password", "basic"] = "password"
+    token_path: Path = "/oauth/token"
+    params_in: Literal["form", "query"] = "form"
+    token_life_s: int = Field(default=1800, gt=0)
+    idle_life_s: int = Field(default=900, gt=0)
+
+
+class WorkspaceList(_Strict):
+    path: Path
+    data_wrapper: str | None = "data"
+    array: str
+    id: WireName
+    domain: WireName
+    entity: WireName
+
+
+class Workspace(_Strict):
+    """``probe`` names the entity whose record shows in whose books the answers are."""
+
+    header: str = Field(pattern=r"^[A-Za-z0-9\-]+$")
+    list: WorkspaceList
+    probe: str
+    shared_sets: dict[str, str] = {}
+
+
+class Paging(_Strict):
+    page: str
+    size: str
+    action: str
+    first: str
+    next: str
+    page_size: int = Field(gt=1, le=10_000)
+    rows: str
+    more: str
+    filter: str
+    browse_path: Path
+    browse_id: str
+
+
+class Metadata(_Strict):
+    path: Path | None = None
+    uri: str = "entityURI"
+    data_wrapper: str | None = "data"
+    array: str = "entityMetadatas"
+    fields: str = "fields"
+    name: str = "fieldName"
+    max_length: str = "maxLength"
+    required: str = "isRequired"
+
+
+class Dates(_Strict):
+    wire: str
+    server_zone: str
+
+    @field_validator("server_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"unknown time zone {zone!r}") from error
+        return zone
+
+
+class Errors(_Strict):
+    """How this tenant words what matters for the next step. Texts are compared without regard to case."""
+
+    duplicate_text: tuple[str, ...] = ()
+    stale_codes: tuple[str, ...] = ()
+    stale_text: tuple[str, ...] = ()
+    retry_text: tuple[str, ...] = ()
+    too_long_codes: tuple[str, ...] = ()
+    period_text: tuple[str, ...] = ()
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Limits(_Strict):
+    page_rows_for_find: int = Field(default=200, gt=1, le=10_000)
+    max_concurrency: int = Field(default=8, gt=0, le=64)
+
+
+class Form(_Strict):
+    """One kind of document in the tenant's own words; what is empty is not sent."""
+
+    type: str = ""
+    daybook: str = ""
+    status: str = ""
+
+
+class Nested(_Strict):
+    array: str
+    fields: WireNames
+
+
+class Entity(_Strict):
+    """One business component. ``code_format``: how we number it where we must (``{role}`` C or V, ``{id}``)."""
+
+    status: Literal["observed", "assumed"]
+    writes_confirmed: bool = False
+    path: Path
+    array: str
+    data_wrapper: str | None = None
+    view_uri: str | None = None
+    browse_id: str | None = None
+    keys: WireNames = Field(min_length=1)
+    fields: WireNames
+    identity: dict[Literal["domain", "entity"], WireName] = {}
+    shared_set: str | None = None
+    code_format: str | None = None
+    nested: dict[str, Nested] = {}
+    control_account: str | None = None
+    forms: dict[str, Form] = {}
+    defaults: dict[str, Scalar] = {}
+    max_length: dict[str, int] = {}
+    truncate: frozenset[str] = Field(default=frozenset(), strict=False)
+
+    @field_validator("code_format")
+    @classmethod
+    def _says_id(cls, code_format: str | None) -> str | None:
+        if code_format is not None:
+            names = {name for _, name, _, _ in string.Formatter().parse(code_format) if name}
+            if names != {"role", "id"}:
+                raise ValueError("must contain {role} and {id}, so that two records never share a code")
+        return code_format
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        used = [*self.keys.values(), *self.fields.values()]
+        doubled = sorted({name for name in used if used.count(name) > 1})
+        if doubled:
+            raise ValueError(f"two logical names share the wire name {', '.join(doubled)}")
+        if "externalReference" in self.fields and self.fields["externalReference"] in self.truncate:
+            raise ValueError("the external reference must never be truncated")
+        undeclared = sorted(self.truncate - set(self.max_length))
+        if undeclared:
+            raise ValueError(f"truncate without max_length: {', '.join(undeclared)}")
+        return self
+
+    def wire(self, logical: str) -> str:
+        """The wire name of a key or field; raises ``ProfileFault`` where the profile has none."""
+        name = self.fields.get(logical) or self.keys.get(logical)
+        if name is None:
+            raise ProfileFault(f"the profile has no wire name for {logical!r} at {self.path}")
+        return name
+
+    def has(self, logical: str) -> bool:
+        return logical in self.fields or logical in self.keys
+
+    @property
+    def may_be_written(self) -> bool:
+        return self.status == "observed" or self.writes_confirmed
+
+
+class Profile(_Strict):
+    """The whole file; see ``mappings/demo_qad/qad_profile.yaml`` for a commented one."""
+
+    profile_version: Literal[1]
+    auth: Auth = Auth()
+    workspace: Workspace
+    paging: Paging
+    metadata: Metadata = Metadata()
+    concurrency: Literal["hash"] = "hash"
+    dates: Dates
+    charset: str = "utf-8"
+    errors: Errors = Errors()
+    limits: Limits = Limits()
+    entities: dict[str, Entity] = Field(min_length=1)
+
+    @field_validator("charset")
+    @classmethod
+    def _known_charset(cls, charset: str) -> str:
+        try:
+            "x".encode(charset)
+        except LookupError as error:
+            raise ValueError(f"unknown character set {charset!r}") from error
+        return charset
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        faults = [fault for name, entity in self.entities.items() for fault in _missing(name, entity, self)]
+        if self.workspace.probe not in self.entities:
+            faults.append(f"workspace.probe: no entity named {self.workspace.probe}")
+        elif not self.entities[self.workspace.probe].identity:
+            faults.append(f"entities.{self.workspace.probe}: the probe needs `identity`, else it proves nothing")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def entity(self, name: str) -> Entity:
+        if name not in self.entities:
+            raise ProfileFault(f"the profile has no entity {name!r}")
+        return self.entities[name]
+
+    def for_kind(self, kind: str) -> Entity:
+        """The entity that holds documents of a kind (``customer_invoice`` …)."""
+        if kind not in ENTITY_OF_KIND:
+            raise ProfileFault(f"QAD has no kind {kind!r}; known: {', '.join(ENTITY_OF_KIND)}")
+        return self.entity(ENTITY_OF_KIND[kind])
+
+
+def _missing(name: str, entity: Entity, profile: "Profile") -> list[str]:
+    where = f"entities.{name}"
+    faults = [f"{where}.fields: {field} is missing" for field in _NEEDED_FIELDS.get(name, ()) if not entity.has(field)]
+    needed_keys = _NEEDED_KEYS.get(name, ("code",))
+    faults += [f"{where}.keys: {key} is missing" for key in needed_keys if key not in entity.keys]
+    for array, fields in _NEEDED_NESTED.get(name, {}).items():
+        given = entity.nested[array].fields if array in entity.nested else {}
+        faults += [f"{where}.nested.{array}: {field} is missing" for field in fields if field not in given]
+    faults += [f"{where}.forms: {form} is missing" for form in _NEEDED_FORMS.get(name, ()) if form not in entity.forms]
+    if name in _NEEDED_FORMS and not entity.control_account:
+        faults.append(f"{where}.control_account is missing")
+    if name in _NEEDED_FORMS and "entity" not in entity.identity:
+        faults.append(f"{where}.identity: entity is missing, so an answer from other books would pass")
+    if name == "businessRelation" and not entity.code_format and "externalReference" not in entity.fields:
+        faults.append(f"{where}: needs code_format or fields.externalReference, else a record cannot be found again")
+    if entity.shared_set and entity.shared_set not in profile.workspace.shared_sets:
+        faults.append(f"{where}.shared_set: workspace.shared_sets has no {entity.shared_set}")
+    if "sharedSetCode" in entity.keys and not entity.shared_set:
+        faults.append(f"{where}.shared_set is missing")
+    return faults

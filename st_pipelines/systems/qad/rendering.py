@@ -1,0 +1,103 @@
+"""From a mapped document to the bytes of one write. Invariant: reads at most, never writes; same input, same bytes.
+
+Updates and voids of records start from QAD's whole current record, whose concurrency hash makes a change in between
+visible. Invoices are never updated: a changed one is reversed and made again.
+"""
+
+from collections.abc import Mapping
+
+from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.posting.target import CannotRender, Reference
+from st_pipelines.systems.qad import invoices, parties, payments, relations
+from st_pipelines.systems.qad.answers import Record
+from st_pipelines.systems.qad.bodies import Rendering, envelope, keys_of
+from st_pipelines.systems.qad.client import QadClient
+from st_pipelines.systems.qad.company import company
+from st_pipelines.systems.qad.finding import customer_of
+from st_pipelines.systems.qad.profile import ENTITY_OF_KIND
+
+PARTIES = ("customer", "supplier")
+INVOICES = ("customer_invoice", "supplier_invoice")
+
+
+def render(client: QadClient, document: MappedDocument, op: str, external_ref: str, references: Mapping[str, Reference],
+           previous: MappedDocument | None, target_id: str) -> bytes:  # fmt: skip
+    """Raises ``CannotRender`` with the field and what to do."""
+    kind, profile = document.kind, client.profile
+    entity = profile.for_kind(kind)
+    if not entity.may_be_written:
+        raise CannotRender(f"{ENTITY_OF_KIND[kind]} is assumed, not observed: check it on the tenant, then set "
+                           f"writes_confirmed: true in the profile")  # fmt: skip
+    void = op == "void"
+    if void and kind in INVOICES:
+        external_ref += invoices.VOID_SUFFIX
+    to = Rendering(profile, entity, company(document.company), external_ref, references)
+    posted = previous if void and previous is not None else document
+    if kind in INVOICES:
+        record = _invoice(posted, op, to, target_id)
+    elif kind == "customer_payment":
+        record = _payment(client, posted, op, to, target_id)
+    elif kind == "customer_domain":
+        record = _domain(client, document, op, to)
+    else:
+        record = _master(client, posted, op, to, target_id)
+    return envelope(entity, record)
+
+
+def _invoice(document: MappedDocument, op: str, to: Rendering, target_id: str) -> Record:
+    this = invoices.voucher(document)
+    if op == "create":
+        return invoices.create(this, to)
+    if op == "void":
+        keys_of(target_id, to.entity)
+        return invoices.void(this, to, target_id)
+    raise CannotRender(f"a posted {document.kind} is not changed: void it and create it again")
+
+
+def _payment(client: QadClient, document: MappedDocument, op: str, to: Rendering, target_id: str) -> Record:
+    payment, settled = payments.of(document), client.profile.entity("customerInvoice")
+    if op == "create":
+        return payments.create(payment, to, settled)
+    current = _current(client, document, to, target_id)
+    if op == "void":
+        return payments.voided(current, to)
+    if payments.is_void(current, to.entity):
+        raise CannotRender(f"{target_id} is void in QAD; it takes no more allocations")
+    return payments.with_allocations(current, payment, to, settled)
+
+
+def _master(client: QadClient, document: MappedDocument, op: str, to: Rendering, target_id: str) -> Record:
+    party = parties.of(document)
+    relation = document.kind == "business_relation"
+    if op == "create":
+        return relations.create(party, to) if relation else parties.create(party, document.doc_key, to)
+    current = _current(client, document, to, target_id)
+    record = relations.fields(party, to, current) if relation else parties.fields(party, to, current)
+    if op == "void":  # a party is never deleted: it is retired
+        to.put_flag(record, "isActive", False)
+    return record
+
+
+def _domain(client: QadClient, document: MappedDocument, op: str, to: Rendering) -> Record:
+    if op not in ("create", "update"):
+        raise CannotRender("a customer's domain record is not voided; retire the customer")
+    customer = to.needed(customer_of(document.doc_key), "the customer")
+    keys = {"domain": to.books.domain, "code": customer.number}
+    current = client.get_one(ENTITY_OF_KIND[document.kind], to.books, keys, reference=to.external_ref)
+    if current is None:
+        raise CannotRender(f"QAD has made no {to.entity.path} record for customer {customer.number} in {to.books.domain}; "
+                           f"look at the customer in QAD")  # fmt: skip
+    return parties.domain_fields(to, dict(current))
+
+
+def _current(client: QadClient, document: MappedDocument, to: Rendering, target_id: str) -> Record:
+    """QAD's record to change, proven to be the one that carries our reference."""
+    record = client.get_one(ENTITY_OF_KIND[document.kind], to.books, keys_of(target_id, to.entity),
+                            reference=to.external_ref)  # fmt: skip
+    if record is None:
+        raise CannotRender(f"{target_id} is not in QAD any more; look for it there before anything else")
+    if to.entity.has("externalReference"):
+        held = record.get(to.entity.wire("externalReference"))
+        if held != to.external_ref:
+            raise CannotRender(f"{target_id} carries the reference {held!r}, not {to.external_ref!r}")
+    return dict(record)
