@@ -1,0 +1,127 @@
+"""Every kind of record we read, as data. Invariant: each path, parameter and scope stands in the published documents.
+
+``filters``      always sent. Lists show only active records unless told otherwise, and the switch differs by list.
+``also``         further readings of the same window, for records that the plain list may leave out.
+``ids``          how records are asked for by id: parameter, most ids a call, repeated or comma-separated, and which
+                 field of the answer must carry the id (a filter the server does not know is silently ignored).
+``named_by``     entities whose records name ids of this one: those are read beside the window.
+``woken_by``     entities whose window is looked at first, because their change does not move this one's modifiedOn.
+Why lists and not export feeds: docs/adr/0004-list-or-export-feed.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from st_pipelines.systems.servicetitan import models
+from st_pipelines.systems.servicetitan.models import Record
+
+Filters = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Ids:
+    """``field`` is the Struct's attribute that must be one of the ids asked for."""
+
+    parameter: str = "ids"
+    field: str = "id"
+    at_most: int = 50
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Naming:
+    """``column`` of ``table`` holds ids that belong to the entity which carries this."""
+
+    entity: str
+    table: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Entity:
+    """``children``: list field of the model -> name of its table. ``sorted_by_id``: the list takes ``sort=+Id``."""
+
+    name: str
+    description: str
+    module: str
+    path: str
+    scope: str
+    model: type[Record]
+    document_type: str = ""
+    filters: Filters = ()
+    also: tuple[Filters, ...] = ()
+    windowed: bool = True
+    sorted_by_id: bool = True
+    ids: Ids | None = field(default_factory=Ids)
+    children: Mapping[str, str] = field(default_factory=dict)
+    named_by: tuple[Naming, ...] = ()
+    woken_by: tuple[str, ...] = ()
+
+    @property
+    def unreadable(self) -> str:
+        """The table of records that could not be read."""
+        return f"{self.name}_unreadable"
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return (self.name, *self.children.values(), self.unreadable)
+
+
+_ANY: Filters = (("active", "Any"),)
+_ALL: Filters = (("activeState", "All"),)
+
+_DAILY: Sequence[Entity] = (
+    Entity("invoices", "Customer invoices and adjustment invoices, with their items", "accounting", "invoices",
+           "tn.acc.invoices:r", models.Invoice, "invoice", _ALL, children={"items": "invoice_items"}),
+    Entity("payments", "Customer payments and refunds, with their applications", "accounting", "payments",
+           "tn.acc.payments:r", models.Payment, "payment", _ALL, children={"applied_to": "payment_applications"}),
+    # ap-bills and not inventory-bills: only here a list row says that the bill was cancelled. It takes no sort.
+    Entity("bills", "Supplier bills from purchase orders, with their items", "accounting", "ap-bills",
+           "tn.acc.apbills:r", models.Bill, "bill", (("billType", "Procurement"),),
+           also=((("statuses", "Canceled"),),), sorted_by_id=False, children={"items": "bill_items"}),
+    Entity("purchase_orders", "Purchase orders, whole", "inventory", "purchase-orders", "tn.inv.purchaseorders:r",
+           models.PurchaseOrder, children={"items": "purchase_order_items"},
+           named_by=(Naming("bills", "bills", "purchase_order_id"),)),
+    # A bill waits for its receipts, which may be older than the day: they are found by their order.
+    Entity("receipts", "Goods received against purchase orders", "inventory", "receipts", "tn.inv.receipts:r",
+           models.Receipt, filters=_ANY, ids=Ids("purchaseOrderIds", "purchase_order_id"),
+           children={"items": "receipt_items"}, named_by=(Naming("bills", "bills", "purchase_order_id"),)),
+    Entity("vendors", "Vendors with address and contact", "inventory", "vendors", "tn.inv.vendors:r", models.Vendor,
+           "vendor", _ANY, ids=Ids(repeated=True), named_by=(Naming("bills", "bills", "vendor_id"),)),
+    # A balance moves modifiedOn unless told otherwise; contacts and locations do not move it at all.
+    Entity("customers", "Customers with their bill-to address", "crm", "customers", "tn.crm.customers:r",
+           models.Customer, "customer", (*_ANY, ("excludeAccountingChangesFromModifiedDateRange", "true")),
+           named_by=(Naming("invoices", "invoices", "customer_id"), Naming("payments", "payments", "customer_id")),
+           woken_by=("customer_contacts", "locations")),
+    Entity("customer_contacts", "Phones and e-mail addresses of customers", "crm", "customers/contacts",
+           "tn.crm.customers:r", models.CustomerContact, sorted_by_id=False,
+           ids=Ids("customerIds", "customer_id"), named_by=(Naming("customers", "customers", "id"),)),
+    # The list takes one customerId a call; see read.by_ids for when the whole list is the cheaper way.
+    Entity("locations", "Service locations with their tax zone", "crm", "locations", "tn.crm.locations:r",
+           models.Location, filters=_ANY, ids=Ids("customerId", "customer_id", at_most=1),
+           named_by=(Naming("customers", "customers", "id"),)),
+)  # fmt: skip
+
+_REFERENCE: Sequence[Entity] = (
+    Entity("business_units", "Business units", "settings", "business-units", "tn.stt.businessunits:r",
+           models.BusinessUnit, filters=_ANY, windowed=False, sorted_by_id=False),
+    Entity("payment_types", "Payment types", "accounting", "payment-types", "tn.acc.paymenttypes:r",
+           models.PaymentType, filters=_ANY, windowed=False, sorted_by_id=False),
+    Entity("payment_terms", "Payment terms", "accounting", "payment-terms", "tn.acc.paymentterms:r",
+           models.PaymentTerm, windowed=False),
+    Entity("tax_zones", "Tax zones with their rates", "accounting", "tax-zones", "tn.acc.taxzones:r",
+           models.TaxZone, filters=_ANY, windowed=False, children={"rates": "tax_zone_rates"}),
+    Entity("gl_accounts", "General-ledger accounts, as hints for the mapping", "accounting", "gl-accounts",
+           "tn.acc.glaccounts:r", models.GlAccountExtended, filters=_ANY, windowed=False),
+)  # fmt: skip
+
+DAILY: Mapping[str, Entity] = {entity.name: entity for entity in _DAILY}
+REFERENCE: Mapping[str, Entity] = {entity.name: entity for entity in _REFERENCE}
+
+
+def entity(name: str) -> Entity:
+    """An entity by its name. Raises ``KeyError`` that lists the known ones."""
+    found = DAILY.get(name) or REFERENCE.get(name)
+    if found is None:
+        raise KeyError(f"no ServiceTitan entity {name!r}; known: {', '.join((*DAILY, *REFERENCE))}")
+    return found
