@@ -51,7 +51,7 @@ def reconcile(
     keys |= {row["reference"]: row["doc_key"] for row in ledger.documents.to_pylist()}
     source = source_side(_chosen(engine, integration, period, kinds, given, in_period, ledger, set(keys.values())))
     back, shared = cost_centers_back(cost_centers)
-    there = target_side(found, keys, back, ledger)
+    there = target_side(found, keys, back, ledger, source)
     totals = control_totals(source, ledger, there)
     return Reconciliation(
         integration=integration, companies=tuple(companies), target_system=target.system, period=period.label,

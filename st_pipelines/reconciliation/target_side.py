@@ -1,9 +1,9 @@
 """What the target holds, read back. Invariant: amounts, accounts, dates and currencies are the target's own; only a
-business unit may be taken from the ledger, because a target does not know it.
+business unit may be taken from the other sides, because a target does not know it.
 
 A line's business unit is derived from its company and cost center through the mapping. Where a cost center tells none
-(balance sheet accounts have none at all), the ledger's units of the same account of the same document are taken if the
-amounts agree; else the document's only unit; else none.
+(balance sheet accounts have none at all), the units that the ledger, else the source, has on the same account of the
+same document are taken if the amounts agree; else the only unit of the document's other lines; else none.
 """
 
 from collections import defaultdict
@@ -39,12 +39,14 @@ def reverses(found: Found) -> str:
     return found.content.get("reverses", "")
 
 
-def target_side(found: Iterable[Found], doc_keys: Mapping[str, str], cost_centers: CostCenters, ledger: Side) -> Side:
+def target_side(
+    found: Iterable[Found], doc_keys: Mapping[str, str], cost_centers: CostCenters, ledger: Side, source: Side
+) -> Side:
     """``doc_keys``: external reference to document key, for what the ledger or the source knows; another reference is
     its own key. A document and its exact reversal count as voided, both."""
     documents = list(found)
     undone = _undone(documents)
-    units = _units_of_the_ledger(ledger)
+    units = {**_units(source), **_units(ledger)}
     live = [one for one in documents if _identity(one) not in undone and not is_voided(one)]
     return side(
         (_document(one, doc_keys, _identity(one) in undone) for one in documents),
@@ -72,36 +74,40 @@ def _lines(one: Found, key: str, cost_centers: CostCenters, units: Units) -> Ite
     common = {"doc_key": key, "copy_id": one.target_id, "company": one.company, "currency": one.currency,
               "business_date": one.business_date}  # fmt: skip
     without: dict[tuple[str, str], list[ControlLine]] = defaultdict(list)
+    own: set[str] = set()
     for line in one.control:
         unit = line.business_unit or cost_centers.get((one.company, line.cost_center), "")
         if unit:
+            own.add(unit)
             yield common | {"business_unit": unit, "gl_account": line.gl_account, "cost_center": line.cost_center,
                             "amount_minor": line.amount_minor}  # fmt: skip
         else:
             without[line.gl_account, line.cost_center].append(line)
     for (account, cost_center), some in without.items():
         total = sum(line.amount_minor for line in some)
-        for unit, minor in _split(units, key, account, cost_center, total, bool(reverses(one))).items():
+        for unit, minor in _split(units, key, account, cost_center, total, own, bool(reverses(one))).items():
             yield common | {"business_unit": unit, "gl_account": account, "cost_center": cost_center,
                             "amount_minor": minor}  # fmt: skip
 
 
-def _split(units: Units, key: str, account: str, cost_center: str, total: int, reversed_: bool) -> Mapping[str, int]:
+def _split(
+    units: Units, key: str, account: str, cost_center: str, total: int, own: Collection[str], reversed_: bool
+) -> Mapping[str, int]:
     """The total by business unit: as in the ledger where the amount is the same, else the only unit there is."""
     known = units.get((key, account, cost_center), {})
     if known and sum(known.values()) == (-total if reversed_ else total):
         return {unit: -minor if reversed_ else minor for unit, minor in known.items()}
-    for names in (known, units.get((key, "", ""), {})):
+    for names in (own, known, units.get((key, "", ""), {})):
         if len(names) == 1:
             return {next(iter(names)): total}
     return {"": total}
 
 
-def _units_of_the_ledger(ledger: Side) -> Units:
+def _units(known: Side) -> Units:
     """Also under (key, "", ""): all units of the document."""
     units: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
     names = ("doc_key", "gl_account", "cost_center", "business_unit", "amount_minor")
-    for key, account, cost_center, unit, minor in zip(*(ledger.lines[name].to_pylist() for name in names), strict=True):
+    for key, account, cost_center, unit, minor in zip(*(known.lines[name].to_pylist() for name in names), strict=True):
         for place in ((key, account, cost_center), (key, "", "")):
             units[place][unit] = units[place].get(unit, 0) + minor
     return units
@@ -112,7 +118,7 @@ def _identity(one: Found) -> tuple[str, str, str]:
 
 
 def _undone(documents: Sequence[Found]) -> Collection[tuple[str, str, str]]:
-    """Identities of documents and reversals that cancel each other exactly: same accounts and dates, opposite amounts."""
+    """Documents and reversals that cancel each other exactly: same accounts and dates, opposite amounts."""
     originals: dict[str, list[Found]] = defaultdict(list)
     for one in documents:
         if not reverses(one) and not is_voided(one):
