@@ -22,6 +22,7 @@ CAUSES = ("cause", "document", "amount", "detail")
 
 def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
     key = dg.AssetKey([integration.name, "reconciled", flow.name])
+    currency = integration.options.currency
 
     @dg.asset(
         key=key, deps=[dg.AssetKey([integration.name, "posted", flow.name])],
@@ -35,15 +36,15 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
         from st_pipelines.integrations.reconcile import reconcile_days
 
         days = [date.fromisoformat(day) for day in context.partition_keys]
-        whole, by_day = reconcile_days(sessions.session(integration.name), [flow], days, context.run_id)
+        whole, by_day = reconcile_days(sessions.session(integration.name), flow, days, context.run_id)
         for day, one in by_day.items():
             context.add_asset_metadata(
                 {
                     "dagster/partition_row_count": one.documents,
-                    "source_total": amount(one.source_minor, one.currency),
-                    "target_total": amount(one.target_minor, one.currency),
-                    "variance": amount(one.variance_minor, one.currency),
-                    "variance_amount": plotted(one.variance_minor, one.currency),
+                    "source_total": amount(one.source_minor, currency),
+                    "target_total": amount(one.target_minor, currency),
+                    "variance": amount(one.variance_minor, currency),
+                    "variance_amount": plotted(one.variance_minor, currency),
                 },
                 partition_key=day.isoformat(),
             )

@@ -3,14 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from sqlalchemy import Engine
 
-from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import Tables, TargetSide
+from st_pipelines.integrations.road import Opened, Tables, TargetSide
 from st_pipelines.posting.target import Target
 
 if TYPE_CHECKING:
-    from st_pipelines.credentials.vault import Connection
     from st_pipelines.mapping.reference import Reference
 
 REFERENCE = {
@@ -24,11 +21,14 @@ REFERENCE = {
 }
 
 
-def _connect(connection: "Connection", engine: Engine, integration: Integration) -> Any:
-    from st_pipelines.systems.qad.client import connect
+def _connect(opened: Opened) -> Any:
+    from st_pipelines.systems.qad.connect import connect
 
-    return connect(connection, engine, profile=integration.folder / integration.target.profile,
-                   companies=integration.target.companies)  # fmt: skip
+    return connect(
+        opened.connection, opened.engine, opened.keyring,
+        profile=opened.integration.folder / opened.integration.target.profile,
+        companies=opened.integration.target.companies,
+    )  # fmt: skip
 
 
 def _read_reference(client: Any, entity: str) -> pa.Table:
@@ -43,10 +43,13 @@ def _as_target(client: Any) -> Target:
     return QadTarget(client)
 
 
-def _mapping_reference(tables: Tables) -> "Reference":
-    from st_pipelines.mapping.reference import from_tables
+def _mapping_reference(own: Tables, source: Tables) -> "Reference":
+    from st_pipelines.mapping.reference import from_tables, names
 
-    return from_tables(tables)
+    return from_tables(
+        **{name: own[name] for name in ("gl_accounts", "cost_centers", "sub_accounts", "tax_codes", "credit_terms")},
+        source_names={name: names(source[name]) for name in ("business_units", "payment_types", "tax_zones")},
+    )
 
 
 def _ping(client: Any) -> list[str]:

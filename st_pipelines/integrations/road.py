@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 from sqlalchemy import Engine
 
+from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.credentials.vault import Connection
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.posting.target import Target
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
     from st_pipelines.store.files import Store
 
 Tables = Mapping[str, pa.Table]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connection taken from the vault, with what a client needs to share tokens and limits with other processes."""
+
+    integration: Integration
+    connection: Connection
+    engine: Engine
+    keyring: Keyring
 
 
 class ExtractedDay(Protocol):
@@ -53,7 +64,7 @@ class SourceSide:
     system: str
     daily: tuple[SourceEntity, ...]
     reference: Mapping[str, str]  # entity -> description
-    connect: Callable[[Connection, Engine, Integration], Any]
+    connect: Callable[["Opened"], Any]
     extract_day: Callable[[Any, "Store", Integration, str, str, datetime, datetime, Sequence[int]], ExtractedDay]
     extract_reference: Callable[[Any, "Store", Integration, str], int]
     named_ids: Callable[[str, Tables], Sequence[int]]  # (entity, tables of the naming entities) -> ids to read as well
@@ -64,10 +75,10 @@ class SourceSide:
 class TargetSide:
     system: str
     reference: Mapping[str, str]
-    connect: Callable[[Connection, Engine, Integration], Any]
+    connect: Callable[["Opened"], Any]
     read_reference: Callable[[Any, str], pa.Table]
     as_target: Callable[[Any], Target]
-    mapping_reference: Callable[[Tables], "Reference"]
+    mapping_reference: Callable[[Tables, Tables], "Reference"]  # (its own reference tables, the source's)
     ping: Callable[[Any], list[str]]
 
 

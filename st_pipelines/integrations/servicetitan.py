@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Engine
 
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import ExtractedDay, SourceEntity, SourceSide, Tables
+from st_pipelines.integrations.road import ExtractedDay, Opened, SourceEntity, SourceSide, Tables
 
 if TYPE_CHECKING:
-    from st_pipelines.credentials.vault import Connection
     from st_pipelines.store.files import Store
 
 DAILY = (
@@ -61,10 +59,10 @@ def named_ids(entity: str, tables: Tables) -> Sequence[int]:
     return ids
 
 
-def _connect(connection: "Connection", engine: Engine, integration: Integration) -> Any:
+def _connect(opened: Opened) -> Any:
     from st_pipelines.systems.servicetitan.client import connect
 
-    return connect(connection, engine, tenant=integration.source.tenant)
+    return connect(opened.connection, opened.engine, opened.keyring, tenant=opened.integration.source.tenant)
 
 
 def _extract_day(

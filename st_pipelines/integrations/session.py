@@ -4,7 +4,6 @@ Invariant: clients are made when first used, from the encrypted vault; a session
 """
 
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -14,12 +13,12 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from st_pipelines.credentials.keyring import load_keyring
+from st_pipelines.credentials.keyring import Keyring, load_keyring
 from st_pipelines.credentials.vault import Vault
 from st_pipelines.database.engine import open_database
 from st_pipelines.database.migrate import upgrade
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import Road
+from st_pipelines.integrations.road import Opened, Road
 from st_pipelines.integrations.roads import road_of
 from st_pipelines.mapping.reference import Reference
 from st_pipelines.mapping.tables import Mapping as MappingTables
@@ -66,20 +65,20 @@ class Session:
         self.engine.dispose()
 
     @cached_property
+    def keyring(self) -> Keyring:
+        return load_keyring(default_file=self.settings.master_key_file)
+
+    @cached_property
     def vault(self) -> Vault:
-        return Vault(self.engine, load_keyring(os.environ.get("ST_PIPELINES_KEY"), self.settings.master_key_file))
+        return Vault(self.engine, self.keyring)
 
     @cached_property
     def source(self) -> Any:
-        return self.road.source.connect(
-            self.vault.get(self.integration.source.connection), self.engine, self.integration
-        )
+        return self.road.source.connect(self._opened(self.integration.source.connection))
 
     @cached_property
     def target_client(self) -> Any:
-        return self.road.target.connect(
-            self.vault.get(self.integration.target.connection), self.engine, self.integration
-        )
+        return self.road.target.connect(self._opened(self.integration.target.connection))
 
     @cached_property
     def target(self) -> Target:
@@ -91,7 +90,7 @@ class Session:
 
     @cached_property
     def reference(self) -> Reference:
-        return self.road.target.mapping_reference(self.reference_tables("target"))
+        return self.road.target.mapping_reference(self.reference_tables("target"), self.reference_tables("source"))
 
     def reference_tables(self, side: str) -> Mapping[str, pa.Table]:
         """The last snapshot of each reference entity of ``source`` or ``target``."""
@@ -115,6 +114,9 @@ class Session:
             integration=self.integration.name, run_id=run_id, actor=actor,
             mapping_version=self.mapping.version, partition_key=partition_key,
         )  # fmt: skip
+
+    def _opened(self, connection: str) -> Opened:
+        return Opened(self.integration, self.vault.get(connection), self.engine, self.keyring)
 
     def _require_free_space(self) -> None:
         folder = self.settings.home

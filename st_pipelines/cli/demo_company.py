@@ -1,0 +1,82 @@
+"""Sets up the demo company: key, connections, Dagster home, sandbox. Invariant: the same home is the same company, so a
+second run finds what the first one posted.
+
+Only the sandbox's public credentials are in here; they open nothing but a loopback server.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from st_pipelines.assets.launch import prepare_home
+from st_pipelines.credentials.keyring import KEY_VARIABLE, load_keyring, new_key_file
+from st_pipelines.credentials.secret import Secret
+from st_pipelines.credentials.vault import Vault
+from st_pipelines.database.engine import open_database
+from st_pipelines.database.migrate import upgrade
+from st_pipelines.integrations.registry import Integration, load_integrations
+from st_pipelines.sandbox.server import RunningSandbox, running_sandbox
+from st_pipelines.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# Settings and secrets of each sandbox system; ``{address}`` is where it listens this time.
+SANDBOX_CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = {
+    "servicetitan": (
+        {"base_url": "{address}", "auth_url": "{address}", "tenant": "1234567"},
+        {"app_key": "ak1.sandbox", "client_id": "cid.sandbox", "client_secret": "cs.sandbox"},
+    ),
+    "qad": (
+        {"base_url": "{address}", "client_id": "qad-client", "quiet_period_s": 1.0},
+        {"username": "api.user", "password": "api.password"},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class DemoCompany:
+    integration: Integration
+    settings: Settings
+    sandbox: RunningSandbox
+
+
+@contextmanager
+def demo_company(name: str, home: Path, *, size: str, ticking: bool = False) -> Iterator[DemoCompany]:
+    """Everything running and connected. Points this process and its children at ``home`` by the environment."""
+    home = home.resolve()
+    environment = {
+        "ST_PIPELINES_HOME": str(home),
+        "DAGSTER_HOME": str(prepare_home(home / "dagster", REPOSITORY / "dagster.yaml")),
+        "DAGSTER_EVENT_BATCH_SIZE": "1000",
+    }
+    os.environ.update(environment)
+    os.environ.setdefault("ST_PIPELINES_MAPPINGS", str(REPOSITORY / "mappings"))
+    settings = Settings()
+    integration = next((each for each in load_integrations(settings.mappings) if each.name == name), None)
+    if integration is None:
+        raise LookupError(f"there is no integration {name!r} under {settings.mappings}")
+    systems = (integration.source.system, integration.target.system)
+    with running_sandbox(home / "sandbox", systems=systems, size=size, ticking=ticking) as sandbox:
+        _connect(integration, settings, sandbox)
+        yield DemoCompany(integration, settings, sandbox)
+
+
+def _connect(integration: Integration, settings: Settings, sandbox: RunningSandbox) -> None:
+    if not os.environ.get(KEY_VARIABLE) and not settings.master_key_file.exists():
+        settings.master_key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new_key_file(settings.master_key_file)
+    engine = open_database(settings.ledger_url)
+    upgrade(engine)
+    vault = Vault(engine, load_keyring(default_file=settings.master_key_file))
+    for side in (integration.source, integration.target):
+        given, secrets = SANDBOX_CONNECTIONS[side.system]
+        address = sandbox[side.system]
+        vault.add(
+            side.connection, side.system,
+            {name: value.format(address=address) if isinstance(value, str) else value for name, value in given.items()},
+            {name: Secret(value) for name, value in secrets.items()}, replace=True,
+        )  # fmt: skip
+    engine.dispose()
