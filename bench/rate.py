@@ -69,8 +69,22 @@ def run() -> list[dict[str, object]]:
     note = f"{PROCESSES} processes, limit {LIMIT}/s, SQLite"
     return [
         {"name": "rate limit used", "value": round(share, 1), "unit": "%", "bar": 88, "ok": share >= 88, "note": note},
-        {"name": "worst sliding second", "value": worst, "unit": "requests", "bar": LIMIT, "ok": worst <= LIMIT, "note": note},
-        {"name": "CPU per permit", "value": round(cpu * 1000, 2), "unit": "ms", "bar": 2, "ok": cpu <= 0.002, "note": note},
+        {
+            "name": "worst sliding second",
+            "value": worst,
+            "unit": "requests",
+            "bar": LIMIT,
+            "ok": worst <= LIMIT,
+            "note": note,
+        },
+        {
+            "name": "CPU per permit",
+            "value": round(cpu * 1000, 2),
+            "unit": "ms",
+            "bar": 2,
+            "ok": cpu <= 0.002,
+            "note": note,
+        },
     ]
 
 

@@ -79,14 +79,18 @@ def load_keyring(environment: Mapping[str, str] | None = None, default_file: Pat
     variables = os.environ if environment is None else environment
     text, file = variables.get(KEY_VARIABLE, "").strip(), variables.get(FILE_VARIABLE, "").strip()
     if text and file:
-        raise KeyFault(f"both {KEY_VARIABLE} and {FILE_VARIABLE} are set: keep one, so that it is clear which key counts")
+        raise KeyFault(
+            f"both {KEY_VARIABLE} and {FILE_VARIABLE} are set: keep one, so that it is clear which key counts"
+        )
     if text:
         return Keyring(_decode(text, KEY_VARIABLE))
     if file:
         return read_key_file(Path(file))
     if default_file is not None:
         return read_key_file(default_file)
-    raise KeyFault(f"no master key: set {FILE_VARIABLE} to a key file (mode 0600) or {KEY_VARIABLE} to base64 of 32 bytes")
+    raise KeyFault(
+        f"no master key: set {FILE_VARIABLE} to a key file (mode 0600) or {KEY_VARIABLE} to base64 of 32 bytes"
+    )
 
 
 def read_key_file(path: Path) -> Keyring:
@@ -95,7 +99,9 @@ def read_key_file(path: Path) -> Keyring:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise KeyFault(f"key file {path}: cannot be opened ({error.strerror}); it must be a plain file, not a link") from None
+        raise KeyFault(
+            f"key file {path}: cannot be opened ({error.strerror}); it must be a plain file, not a link"
+        ) from None
     with open(descriptor, "rb") as file:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
@@ -141,7 +147,9 @@ def _check_folder(path: Path) -> None:
     if folder.st_uid not in (os.geteuid(), 0):
         raise KeyFault(f"key file {path}: its folder belongs to user {folder.st_uid}, who could replace the key")
     if folder.st_mode & 0o022:
-        raise KeyFault(f"key file {path}: others may write in its folder and so replace the key: chmod go-w {path.parent}")
+        raise KeyFault(
+            f"key file {path}: others may write in its folder and so replace the key: chmod go-w {path.parent}"
+        )
 
 
 def _decode(text: str, where: str) -> list[bytes]:

@@ -40,8 +40,15 @@ class Vault:
         self._engine = engine
         self._keyring = keyring
 
-    def add(self, name: str, system: str, settings: Mapping[str, Any], secrets: Mapping[str, Secret], *,
-            replace: bool = False) -> None:  # fmt: skip
+    def add(
+        self,
+        name: str,
+        system: str,
+        settings: Mapping[str, Any],
+        secrets: Mapping[str, Secret],
+        *,
+        replace: bool = False,
+    ) -> None:
         """Stores a connection with all its secrets, in one transaction. An existing name is refused unless ``replace``,
         which swaps settings and secrets whole and forgets the connection's token."""
         check_name(name, "connection")
@@ -53,7 +60,11 @@ class Vault:
         except (TypeError, ValueError) as error:
             raise VaultFault(f"connection {name!r}: its settings must be plain JSON values ({error})") from None
         rows = [
-            {"connection": name, "field": key, **_columns(seal(self._keyring, place("secret", name, key), _bytes(value)))}
+            {
+                "connection": name,
+                "field": key,
+                **_columns(seal(self._keyring, place("secret", name, key), _bytes(value))),
+            }
             for key, value in secrets.items()
         ]
         with transaction(self._engine) as database:
@@ -64,12 +75,16 @@ class Vault:
             if known:
                 _forget(database, name)
                 database.execute(
-                    update(schema.connection).where(schema.connection.c.name == name)
+                    update(schema.connection)
+                    .where(schema.connection.c.name == name)
                     .values(system=system, settings=stored, updated_at=now)
-                )  # fmt: skip
+                )
             else:
-                database.execute(insert(schema.connection).values(
-                    name=name, system=system, settings=stored, created_at=now, updated_at=now))  # fmt: skip
+                database.execute(
+                    insert(schema.connection).values(
+                        name=name, system=system, settings=stored, created_at=now, updated_at=now
+                    )
+                )
             if rows:
                 database.execute(insert(schema.secret), [{**row, "updated_at": now} for row in rows])
 
@@ -118,7 +133,9 @@ class Vault:
                     try:
                         fresh = rewrap(holder, new, where, _sealed(row))
                     except CannotDecrypt as error:
-                        raise VaultFault(f"rotation stopped, nothing changed: connection {row.connection!r}: {error}") from None
+                        raise VaultFault(
+                            f"rotation stopped, nothing changed: connection {row.connection!r}: {error}"
+                        ) from None
                     query = update(table).where(table.c.connection == row.connection)
                     if fields:
                         query = query.where(table.c.field == row.field)

@@ -28,8 +28,16 @@ from st_pipelines.credentials.tokens import CannotRenew
 class SystemFault(Exception):
     """Anything that went wrong with one request. The text is redacted and fit for a log and an accountant."""
 
-    def __init__(self, what: str, *, connection: str, entity: str = "", reference: str = "", cure: str = "",
-                 retry_after_s: float = 0.0) -> None:  # fmt: skip
+    def __init__(
+        self,
+        what: str,
+        *,
+        connection: str,
+        entity: str = "",
+        reference: str = "",
+        cure: str = "",
+        retry_after_s: float = 0.0,
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.connection = connection
@@ -85,8 +93,18 @@ class Refused(SystemFault):
     """A definite refusal from a complete answer. ``summary`` is at most 200 redacted characters; the whole answer is
     ``reply`` (``systems.http.reply.Reply``; lost when pickled), for the system's own error parser."""
 
-    def __init__(self, what: str, *, status: int, summary: str = "", reply: Any = None, connection: str, entity: str = "",
-                 reference: str = "", cure: str = "") -> None:  # fmt: skip
+    def __init__(
+        self,
+        what: str,
+        *,
+        status: int,
+        summary: str = "",
+        reply: Any = None,
+        connection: str,
+        entity: str = "",
+        reference: str = "",
+        cure: str = "",
+    ) -> None:
         super().__init__(what, connection=connection, entity=entity, reference=reference, cure=cure)
         self.status = status
         self.summary = summary

@@ -36,6 +36,10 @@ class Reply:
             kind = OutcomeUnknown if self.written else BadAnswer
             raise kind(
                 f"answered {self.status} with something that is not usable JSON ({error})",
-                connection=self.connection, entity=self.entity, reference=self.reference,
-                cure="read the document back before anything else" if self.written else "run it again; if it stays, ask the vendor",
-            ) from None  # fmt: skip
+                connection=self.connection,
+                entity=self.entity,
+                reference=self.reference,
+                cure="read the document back before anything else"
+                if self.written
+                else "run it again; if it stays, ask the vendor",
+            ) from None
