@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from st_pipelines.systems.qad.profile import Entity, Errors, Metadata, WorkspaceList
+from st_pipelines.systems.qad.profile import Entity, Errors
 
 Record = dict[str, Any]
 
@@ -72,9 +72,18 @@ def bare_errors(answer: object) -> tuple[Problem, ...]:
     return ()
 
 
-def read_records(
-    answer: object, source: Entity | WorkspaceList | Metadata, *, rows_member: str = "data"
-) -> list[Record]:
+class RecordSource(Protocol):
+    """Where records of one kind come from: an entity, the workspace list, the metadata."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def array(self) -> str: ...
+    @property
+    def data_wrapper(self) -> str | None: ...
+
+
+def read_records(answer: object, source: RecordSource, *, rows_member: str = "data") -> list[Record]:
     """The records of a read. Observed: ``{data: {array: []}}`` and ``{array: []}``; lists also ``{data: []}``.
     An absent array inside a present wrapper means none (observed for records not found). Raises ``WrongPath``."""
     if not isinstance(answer, dict):

@@ -20,11 +20,12 @@ class MissingPermission(UntrustedAnswer):
 
 
 class QadClient:
-    """Reads and writes by entity name of the profile."""
+    """Reads and writes by entity name of the profile. ``companies``: the pinned books, ``<DOMAIN>_<ENTITY>``."""
 
-    def __init__(self, http: HttpClient, profile: Profile) -> None:
+    def __init__(self, http: HttpClient, profile: Profile, companies: Sequence[str] = ()) -> None:
         self.http = http
         self.profile = profile
+        self.companies = tuple(companies)
 
     def read(self, path: str, books: Company, params: Params, *, entity: str, reference: str = "") -> object:
         """The JSON of a GET. Raises ``MissingPermission``, ``UntrustedAnswer`` or the kernel's errors."""

@@ -1,4 +1,4 @@
-"""Whose books answer. Invariant: the workspace is listed for the user, and a record read in it is of its entity (M1)."""
+"""Whose books answer. Invariant: the workspace is listed for the user, and a record read in it is its own (M1)."""
 
 from st_pipelines.posting.target import WrongCompany
 from st_pipelines.systems.qad.answers import read_records

@@ -63,7 +63,8 @@ def voucher(document: MappedDocument) -> Voucher:
     if isinstance(held, Bill):
         text = held.summary or held.purchase_order or held.number
         return Voucher("supplier", held.vendor_key, held.supplier_reference or held.number, text, held.bill_date,
-                       held.posting_date, held.due_date, held.terms, held.currency, held.total, held.lines, 1)  # fmt: skip
+                       held.posting_date, held.due_date, held.terms, held.currency, held.total, held.lines,
+                       1)  # fmt: skip
     raise CannotRender(f"{document.doc_key}: a {document.kind} needs an invoice or bill, not {type(held).__name__}")
 
 
@@ -135,8 +136,8 @@ def found(record: Record, kind: str, entity: Entity, profile: Profile, company: 
         "reverses": reference.removesuffix(VOID_SUFFIX) if reference.endswith(VOID_SUFFIX) else "",
         **as_content(held),
     }
-    return Found(kind, company, reference, target_id(record, entity),
-                 number(record, entity), dates["postingDate"], currency, total, control(held, currency), content)  # fmt: skip
+    return Found(kind, company, reference, target_id(record, entity), number(record, entity), dates["postingDate"],
+                 currency, total, control(held, currency), content)  # fmt: skip
 
 
 def _sign(record: Record, entity: Entity) -> int:
@@ -161,8 +162,7 @@ def differences(this: Voucher, held: Found, entity: Entity, *, void: bool) -> li
         if held.content.get(name) != day.isoformat():
             said.append(f"{entity.wire(name)}: planned {day}, QAD holds {held.content.get(name) or 'none'}")
     if not is_same_party(this.party_key, held.content.get("party", "")):
-        said.append(f"{entity.wire(this.party_field)}: planned {this.party_key}, QAD holds "
-                    f"{held.content.get('party') or 'a party that is not ours'} ({held.content.get('party_code')})")  # fmt: skip
+        said.append(f"{entity.wire(this.party_field)}: planned {this.party_key}, QAD holds {named_party(held)}")
     if held.content.get("reference") != this.reference:
         said.append(
             f"{entity.wire('reference')}: planned {this.reference!r}, QAD holds {held.content.get('reference')!r}"
@@ -173,6 +173,10 @@ def differences(this: Voucher, held: Found, entity: Entity, *, void: bool) -> li
 def is_same_party(key: str, held: str) -> bool:
     """A party made again after a void carries ``:2`` behind its key."""
     return held == key or (held.startswith(f"{key}:") and held.removeprefix(f"{key}:").isdigit())
+
+
+def named_party(held: Found) -> str:
+    return f"{held.content.get('party') or 'a party that is not ours'} ({held.content.get('party_code')})"
 
 
 def books_see(old: Voucher, new: Voucher) -> bool:

@@ -89,9 +89,9 @@ def domain_done(record: Record, entity: Entity) -> bool:
 
 
 def domain_differences(held: Found, entity: Entity) -> list[str]:
-    return [f"{entity.wire(name)}: planned {str(entity.defaults.get(entity.wire(name)))!r}, QAD holds {held.content.get(name)!r}"
-            for name in ("site", "daybookSet")
-            if str(entity.defaults.get(entity.wire(name), "")) != held.content.get(name, "")]  # fmt: skip
+    planned = {name: str(entity.defaults.get(entity.wire(name), "")) for name in ("site", "daybookSet")}
+    return [f"{entity.wire(name)}: planned {value!r}, QAD holds {held.content.get(name)!r}"
+            for name, value in planned.items() if value != held.content.get(name, "")]  # fmt: skip
 
 
 def of(document: MappedDocument) -> Party:

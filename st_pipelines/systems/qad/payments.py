@@ -12,7 +12,7 @@ from st_pipelines.documents.payment import Payment
 from st_pipelines.posting.target import CannotRender, Found
 from st_pipelines.systems.qad.answers import Record, UntrustedAnswer
 from st_pipelines.systems.qad.bodies import Rendering, keys_of, number, target_id
-from st_pipelines.systems.qad.invoices import is_same_party
+from st_pipelines.systems.qad.invoices import is_same_party, named_party
 from st_pipelines.systems.qad.profile import Entity, Profile
 from st_pipelines.systems.qad.wire_values import one_line, read_amount, read_date, wire_amount
 
@@ -51,7 +51,7 @@ def create(payment: Payment, to: Rendering, invoices: Entity) -> Record:
 
 
 def allocations(payment: Payment, to: Rendering, invoices: Entity) -> list[Record]:
-    """One record for each settled invoice, by its voucher keys. Raises ``CannotRender`` where the parts do not add up."""
+    """One record for each settled invoice, by its voucher keys. Raises ``CannotRender`` where they do not add up."""
     applied = sum((part.amount for part in payment.applications), Decimal(0))
     if applied + payment.unapplied != payment.amount:
         raise CannotRender(f"applied {applied} and unapplied {payment.unapplied} are not the amount {payment.amount}")
@@ -88,8 +88,7 @@ def is_void(record: Record, entity: Entity) -> bool:
 
 
 def found(record: Record, entity: Entity, profile: Profile, company: str, party: str) -> Found:
-    """A refund is negative. A voided payment moves nothing: total zero, no control lines; ``amount`` still says what it
-    was. Raises ``UntrustedAnswer`` for what cannot be read."""
+    """A refund is negative. A voided payment moves nothing: no control lines, ``void`` says yes. Raises ``UntrustedAnswer`` for what cannot be read."""
     array = entity.nested["allocations"]
     parts = record.get(array.array) or []
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
@@ -116,10 +115,10 @@ def found(record: Record, entity: Entity, profile: Profile, company: str, party:
         "void": "yes" if void else "no",
         **{name: day.isoformat() if day else "" for name, day in days.items()},
     }
-    total = Decimal(0) if void else amount
-    return Found("customer_payment", company, str(record[entity.wire("externalReference")]), target_id(record, entity),
-                 number(record, entity), days["postingDate"], currency, total,
-                 _control(bank, entity, total, currency), content)  # fmt: skip
+    reference = str(record[entity.wire("externalReference")])
+    control = () if void else _control(bank, entity, amount, currency)
+    return Found("customer_payment", company, reference, target_id(record, entity), number(record, entity),
+                 days["postingDate"], currency, amount, control, content)  # fmt: skip
 
 
 def _control(bank: str, entity: Entity, total: Decimal, currency: str) -> tuple[ControlLine, ...]:
@@ -169,8 +168,7 @@ def differences(payment: Payment, held: Found, entity: Entity, *, void: bool) ->
         if Decimal(held.content.get(name) or "0") != amount:
             said.append(f"{name}: planned {amount}, QAD holds {held.content.get(name) or 'none'}")
     if not is_same_party(payment.customer_key, held.content.get("party", "")):
-        said.append(f"customer: planned {payment.customer_key}, QAD holds "
-                    f"{held.content.get('party') or 'a party that is not ours'} ({held.content.get('party_code')})")  # fmt: skip
+        said.append(f"customer: planned {payment.customer_key}, QAD holds {named_party(held)}")
     return said
 
 

@@ -175,7 +175,8 @@ class Nested(_Strict):
 
 
 class Entity(_Strict):
-    """One business component. ``code_format``: how we number it where we must (``{role}`` C or V, ``{id}``)."""
+    """One business component. ``code_format``: how we number it where we must (``{role}`` C or V, ``{id}``);
+    ``code_lists``: wire name of a code to the entity that lists the valid ones."""
 
     status: Literal["observed", "assumed"]
     writes_confirmed: bool = False
@@ -193,6 +194,7 @@ class Entity(_Strict):
     control_account: str | None = None
     forms: dict[str, Form] = {}
     defaults: dict[str, Scalar] = {}
+    code_lists: dict[str, str] = {}
     max_length: dict[str, int] = {}
     truncate: frozenset[str] = Field(default=frozenset(), strict=False)
 
@@ -295,6 +297,8 @@ def _missing(name: str, entity: Entity, profile: "Profile") -> list[str]:
         faults.append(f"{where}.identity: entity is missing, so an answer from other books would pass")
     if name == "businessRelation" and not entity.code_format and "externalReference" not in entity.fields:
         faults.append(f"{where}: needs code_format or fields.externalReference, else a record cannot be found again")
+    faults += [f"{where}.code_lists: no entity named {listed}" for listed in entity.code_lists.values()
+               if listed not in profile.entities]  # fmt: skip
     if entity.shared_set and entity.shared_set not in profile.workspace.shared_sets:
         faults.append(f"{where}.shared_set: workspace.shared_sets has no {entity.shared_set}")
     if "sharedSetCode" in entity.keys and not entity.shared_set:

@@ -85,8 +85,8 @@ def _domain(client: QadClient, document: MappedDocument, op: str, to: Rendering)
     keys = {"domain": to.books.domain, "code": customer.number}
     current = client.get_one(ENTITY_OF_KIND[document.kind], to.books, keys, reference=to.external_ref)
     if current is None:
-        raise CannotRender(f"QAD has made no {to.entity.path} record for customer {customer.number} in {to.books.domain}; "
-                           f"look at the customer in QAD")  # fmt: skip
+        raise CannotRender(f"QAD has made no {to.entity.path} record for customer {customer.number} in "
+                           f"{to.books.domain}; look at the customer in QAD")  # fmt: skip
     return parties.domain_fields(to, dict(current))
 
 

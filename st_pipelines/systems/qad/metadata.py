@@ -1,0 +1,68 @@
+"""A tenant's own field list against the profile. Invariant: a mapped name that the tenant does not know is named.
+
+QAD describes an entity at ``entitymetadatas`` with PascalCase names (observed); where that is not to be had, one record
+is looked at instead, and where there is none yet, nothing is claimed.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from st_pipelines.systems.http.errors import NotFound
+from st_pipelines.systems.qad.answers import Record, flag, read_records, wire_field
+from st_pipelines.systems.qad.client import QadClient
+from st_pipelines.systems.qad.company import Company
+from st_pipelines.systems.qad.profile import ENTITY_OF_KIND, Entity, Metadata
+
+
+def field_faults(client: QadClient, name: str, books: Company, sample: Sequence[Record]) -> Iterator[str]:
+    """Unknown names, lengths over the tenant's, required fields that nothing fills."""
+    entity, metadata = client.profile.entity(name), client.profile.metadata
+    known = _described(client, entity, metadata, books, name)
+    mapped = sorted({*entity.keys.values(), *entity.fields.values(), *entity.defaults, *entity.identity.values()})
+    if known:
+        folded = {wire.casefold(): description for wire, description in known.items()}
+        yield from (f"the tenant has no field {wire}" for wire in mapped if wire.casefold() not in folded)
+        yield from _lengths(entity, metadata, folded)
+        if name in ENTITY_OF_KIND.values() and name != "customerDomain":
+            yield from (f"the tenant requires {wire}, which neither a field nor a default fills"
+                        for wire, description in known.items()
+                        if _is_true(description.get(metadata.required)) and wire not in mapped)  # fmt: skip
+    elif sample:
+        nested = {array.array for array in entity.nested.values()}
+        yield from (f"the records have no {wire}" for wire in (*mapped, *sorted(nested)) if wire not in sample[0])
+
+
+def _lengths(entity: Entity, metadata: Metadata, known: dict[str, Record]) -> Iterator[str]:
+    for wire, ours in entity.max_length.items():
+        theirs = known.get(wire.casefold(), {}).get(metadata.max_length)
+        if isinstance(theirs, int) and 0 < theirs < ours:
+            yield f"{wire}: max_length {ours} is more than the tenant's {theirs}"
+
+
+def _is_true(value: object) -> bool:
+    return value is not None and flag(value, "required")
+
+
+def _described(client: QadClient, entity: Entity, metadata: Metadata, books: Company, name: str) -> dict[str, Record]:
+    """Wire name to description; empty where the tenant describes nothing."""
+    if not metadata.path or not entity.view_uri:
+        return {}
+    try:
+        answer = client.read(metadata.path, books, [(metadata.uri, entity.view_uri)], entity=f"{name} metadata")
+    except NotFound:
+        return {}
+    described: dict[str, Record] = {}
+    for record in read_records(answer, _PathOf(metadata)):
+        fields = record.get(metadata.fields)
+        for item in fields if isinstance(fields, list) else []:
+            if isinstance(item, dict) and item.get(metadata.name):
+                described[wire_field(str(item[metadata.name]))] = item
+    return described
+
+
+class _PathOf:
+    """The metadata address in the shape that ``read_records`` wants."""
+
+    def __init__(self, metadata: Metadata) -> None:
+        self.path = metadata.path or ""
+        self.array = metadata.array
+        self.data_wrapper = metadata.data_wrapper
