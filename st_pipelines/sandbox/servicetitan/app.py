@@ -1,0 +1,140 @@
+"""The ServiceTitan sandbox as one ASGI app. Invariant: only the token endpoint answers before the door is passed.
+
+Below ``/_sandbox`` it adds ``GET``/``POST /_sandbox/settings`` (see ``settings.Settings``) and
+``POST /_sandbox/business`` (see ``actions.Actions``) to what every sandbox system has.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from st_pipelines.sandbox.books import Books
+from st_pipelines.sandbox.business import Business, Options, generate
+from st_pipelines.sandbox.clock import Clock
+from st_pipelines.sandbox.kernel import ExactJson, sandbox_app
+from st_pipelines.sandbox.options import SandboxOptions
+from st_pipelines.sandbox.servicetitan import settings as switches
+from st_pipelines.sandbox.servicetitan.actions import ActionRefused, Actions
+from st_pipelines.sandbox.servicetitan.catalog import FEEDS, LISTINGS, route
+from st_pipelines.sandbox.servicetitan.door import ACTIONS, Door
+from st_pipelines.sandbox.servicetitan.errors import not_found
+from st_pipelines.sandbox.servicetitan.feeds import Feeder, invoice_items
+from st_pipelines.sandbox.servicetitan.journal import Journal
+from st_pipelines.sandbox.servicetitan.journal_routes import JournalRoutes
+from st_pipelines.sandbox.servicetitan.lists import CurrentSettings, Lister
+from st_pipelines.sandbox.servicetitan.records import all_records
+from st_pipelines.sandbox.servicetitan.settings import Settings
+from st_pipelines.sandbox.servicetitan.shelf import Shelf
+from st_pipelines.sandbox.servicetitan.writes import Writes
+
+BASE_PATH = ""
+Handler = Callable[[Request], Response]
+
+
+def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
+    """The app on these books, seeded if they are empty. ``options.extra``: ``unmapped``, ``surprises`` and the fields
+    of ``Settings``, as text; names of other systems' options are left alone."""
+    extra = options.extra
+    business = msgspec.convert(
+        {name: extra[name] for name in ("unmapped", "surprises") if name in extra}, Options, strict=False
+    )
+    chosen = {name: extra[name] for name in Settings.__struct_fields__ if name in extra}
+    first = msgspec.convert(chosen, Settings, strict=False)
+    current = CurrentSettings(first)
+
+    def seed() -> None:
+        current.now = first
+        load(books, generate(options.seed, options.size, options.month, business))
+
+    app = sandbox_app(
+        "servicetitan",
+        routes(books, clock, current),
+        books,
+        clock,
+        seed=seed,
+        actions=ACTIONS,
+        not_found=_unknown_route,
+    )
+    return _with_control(app, current, Actions(books, clock))
+
+
+def load(books: Books, business: Business) -> None:
+    """Puts a generated business into the books, in one transaction."""
+    with books.transaction():
+        for entity, record in all_records(business):
+            books.put(entity, str(record["id"]), record)
+
+
+def routes(books: Books, clock: Clock, settings: CurrentSettings | Settings) -> list[Route]:
+    """Every route of the API, token endpoint included."""
+    current = settings if isinstance(settings, CurrentSettings) else CurrentSettings(settings)
+    door = Door(current, clock)
+    names = {one.entity for one in (*LISTINGS, *FEEDS)}
+    shelves = {name: Shelf(books, name) for name in names}
+    items = Shelf(books, "invoices", derive=invoice_items)
+    journal, writes = JournalRoutes(Journal(books)), Writes(books, clock, current)
+    made = [Route("/connect/token", door.token, methods=["POST"])]
+
+    def add(module: str, path: str, handler: Handler | Callable[[Request], Awaitable[Response]], method: str) -> None:
+        made.append(Route(route(module, path), door.guarding(handler), methods=[method]))
+
+    for feed in FEEDS:
+        shelf = items if feed.items else shelves[feed.entity]
+        add(feed.module, feed.path, Feeder(feed, shelf, clock, current).page, "GET")
+    for listing in LISTINGS:
+        lister = Lister(listing, shelves[listing.entity], shelves.get(listing.parent), current)
+        add(listing.module, listing.path, lister.page, "GET")
+        if listing.one:
+            add(listing.module, listing.one, lister.one, "GET")
+    add("accounting", "/journal-entries", journal.entries, "GET")
+    add("accounting", "/journal-entries/{id}", journal.one, "GET")
+    add("accounting", "/journal-entries/{id}/summary", journal.summary, "GET")
+    add("accounting", "/journal-entries/{id}/details", journal.details, "GET")
+    add("accounting", "/invoices/markasexported", writes.invoices, "POST")
+    add("accounting", "/inventory-bills/markasexported", writes.bills, "POST")
+    add("accounting", "/payments/status", writes.payments, "POST")
+    return made
+
+
+async def _unknown_route(scope: Scope, receive: Receive, send: Send) -> None:
+    await not_found(f"Resource {scope['path'][:200]}").response()(scope, receive, send)
+
+
+def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> ASGIApp:
+    async def show_settings(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                changes: dict[str, Any] = msgspec.json.decode(await request.body(), type=dict[str, Any])
+                current.now = switches.changed(current.now, changes)
+            except msgspec.DecodeError as error:
+                return ExactJson({"error": str(error)}, status_code=400)
+        return ExactJson(
+            {name: value for name, value in msgspec.to_builtins(current.now).items() if "secret" not in name}
+        )
+
+    async def business(request: Request) -> Response:
+        try:
+            order: dict[str, Any] = msgspec.json.decode(await request.body(), type=dict[str, Any])
+            return ExactJson({"changed": actions.run(order)})
+        except (ActionRefused, msgspec.DecodeError) as error:
+            return ExactJson({"error": str(error)}, status_code=400)
+
+    control = {"/_sandbox/settings": ("GET", "POST"), "/_sandbox/business": ("POST",)}
+    handlers = {"/_sandbox/settings": show_settings, "/_sandbox/business": business}
+
+    async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path not in control:
+            await app(scope, receive, send)
+        elif scope["method"] not in control[path]:
+            await ExactJson({"error": f"{path} takes {' and '.join(control[path])}"}, 405)(scope, receive, send)
+        else:
+            response = await handlers[path](Request(scope, receive))
+            await response(scope, receive, send)
+
+    return controlled
