@@ -20,7 +20,7 @@ from st_pipelines.reconciliation.ledger_side import keys_of_references, ledger_s
 from st_pipelines.reconciliation.overview import day_totals, flow_states
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
-from st_pipelines.reconciliation.second_witness import testimonies
+from st_pipelines.reconciliation.second_witness import compare_with_journal
 from st_pipelines.reconciliation.sides import Side
 from st_pipelines.reconciliation.source_side import KINDS_WITH_MONEY, latest_versions, source_side
 from st_pipelines.reconciliation.target_side import cost_centers_back, target_side
@@ -57,7 +57,7 @@ def reconcile(
         integration=integration, companies=tuple(companies), target_system=target.system, period=period.label,
         made_at=datetime.now(UTC), run_id=run_id, totals=totals, causes=explain(source, ledger, there, totals),
         flows=flow_states(triples(source, ledger, there)), days=day_totals(source, there), audit=audit,
-        witness=() if journal is None else testimonies(journal, source), names=names or {},
+        witness=() if journal is None else compare_with_journal(journal, source), names=names or {},
         notes=tuple(_notes(given is None, shared)),
     )  # fmt: skip
 

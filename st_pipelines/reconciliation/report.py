@@ -70,7 +70,8 @@ def safe_link(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return url if parts.scheme in ("http", "https") and parts.netloc and not _INVISIBLE.search(url) else ""
+    plain = url.lower().startswith(("http://", "https://")) and not _INVISIBLE.search(url)
+    return url if plain and parts.netloc else ""
 
 
 def _totals_of(result: Reconciliation, currency: str) -> dict[str, Any]:

@@ -81,11 +81,12 @@ class Reconciliation:
 
     @property
     def net_variance_minor(self) -> dict[str, int]:
-        """By currency: what the control totals themselves show, the larger of debits and credits that differ."""
+        """By currency: what the totals per unit and account show, the larger of debits and credits that differ.
+        Less than the variance where differences cancel each other."""
         debit, credit = dict.fromkeys(self.currencies, 0), dict.fromkeys(self.currencies, 0)
-        for row in self.rows:
-            side = debit if row.variance_minor > 0 else credit
-            side[row.currency] += abs(row.variance_minor)
+        for row in folded(self.totals, ("currency", "business_unit", "gl_account")).to_pylist():
+            side = debit if row["variance_minor"] > 0 else credit
+            side[row["currency"]] += abs(row["variance_minor"])
         return {currency: max(debit[currency], credit[currency]) for currency in debit}
 
     @property
@@ -97,6 +98,11 @@ class Reconciliation:
         """The books may be wrong, not merely incomplete."""
         broken_trail = self.audit is not None and not self.audit.ok
         return broken_trail or any(CAUSES[variance.cause].alarm for variance in self.causes)
+
+    @property
+    def documents(self) -> tuple[int, int]:
+        """How many documents the source and the target have in these books, dated ones."""
+        return sum(day.source_documents for day in self.days), sum(day.target_documents for day in self.days)
 
     @property
     def held(self) -> tuple[Variance, ...]:

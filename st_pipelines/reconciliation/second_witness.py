@@ -38,7 +38,9 @@ class Testimony:
         return self.source_minor - self.witness_minor
 
 
-def testimonies(journal: pa.Table, source: Side, accounts: Mapping[str, str] | None = None) -> tuple[Testimony, ...]:
+def compare_with_journal(
+    journal: pa.Table, source: Side, accounts: Mapping[str, str] | None = None
+) -> tuple[Testimony, ...]:
     """Every business unit and account of either. ``accounts`` translates the source's account numbers into the target's
     where they are not the same; an account without a translation keeps its own number and so shows as a difference."""
     translate = accounts or {}
