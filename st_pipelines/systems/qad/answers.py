@@ -6,7 +6,7 @@ errors, also for failures inside HTTP 200; a bare ``errors`` list from the gatew
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from st_pipelines.systems.qad.profile import Entity, Errors
 

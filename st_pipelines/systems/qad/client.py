@@ -20,17 +20,32 @@ class MissingPermission(UntrustedAnswer):
 
 
 class QadClient:
-    """Reads and writes by entity name of the profile. ``companies``: the pinned books, ``<DOMAIN>_<ENTITY>``."""
+    """Reads and writes by entity name of the profile. ``companies``: the pinned books, ``<DOMAIN>_<ENTITY>``;
+    the other settings are explained in ``connect.Settings``."""
 
-    def __init__(self, http: HttpClient, profile: Profile, companies: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        profile: Profile,
+        companies: Sequence[str] = (),
+        *,
+        quiet_period_s: float = 120.0,
+        request_deadline_s: float = 60.0,
+        reference_prefix: str = "ST:",
+    ) -> None:
         self.http = http
         self.profile = profile
         self.companies = tuple(companies)
+        self.quiet_period_s = quiet_period_s
+        self.request_deadline_s = request_deadline_s
+        self.reference_prefix = reference_prefix
 
     def read(self, path: str, books: Company, params: Params, *, entity: str, reference: str = "") -> object:
         """The JSON of a GET. Raises ``MissingPermission``, ``UntrustedAnswer`` or the kernel's errors."""
-        reply = self.http.read(path, params, entity=entity, reference=reference, headers=self._headers(books))
-        answer: object = reply.json()
+        answers: list[object] = []
+        self.http.read(path, params, entity=entity, reference=reference, headers=self._headers(books),
+                       check=lambda reply: answers.append(reply.json()))  # fmt: skip
+        answer = answers[-1]
         problems = bare_errors(answer)
         if problems:
             raise _fault(entity, path, problems)

@@ -68,8 +68,9 @@ def find(
             for code, records in held.items()}  # fmt: skip
 
 
-def list_ours(client: QadClient, book: PartyBook, kind: str, books: Company, prefix: str, since: date,
-              until: date) -> Iterator[Found]:  # fmt: skip
+def list_ours(
+    client: QadClient, book: PartyBook, kind: str, books: Company, since: date, until: date
+) -> Iterator[Found]:
     """Every document whose reference begins with the prefix. Vouchers by posting date in [since, until]; masters have
     no business date, so all of them."""
     name = ENTITY_OF_KIND[kind]
@@ -83,7 +84,7 @@ def list_ours(client: QadClient, book: PartyBook, kind: str, books: Company, pre
         days = (wire_date(since, client.profile), wire_date(until, client.profile))
         narrow.append(Filter(entity.wire("postingDate"), "rg", days[0], days[1]))
     chunk: list[Record] = []
-    for record in prefix_rows(client, name, books, entity.wire("externalReference"), prefix, narrow):
+    for record in prefix_rows(client, name, books, entity.wire("externalReference"), client.reference_prefix, narrow):
         chunk.append(record)
         if len(chunk) >= _CHUNK:
             yield from _within(_as_found(client, book, kind, books, chunk), kind, since, until)

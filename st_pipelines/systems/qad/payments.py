@@ -88,7 +88,8 @@ def is_void(record: Record, entity: Entity) -> bool:
 
 
 def found(record: Record, entity: Entity, profile: Profile, company: str, party: str) -> Found:
-    """A refund is negative. A voided payment moves nothing: no control lines, ``void`` says yes. Raises ``UntrustedAnswer`` for what cannot be read."""
+    """A refund is negative. A voided payment moves nothing: no control lines, ``void`` says yes.
+    Raises ``UntrustedAnswer`` for what cannot be read."""
     array = entity.nested["allocations"]
     parts = record.get(array.array) or []
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):

@@ -19,19 +19,16 @@ from st_pipelines.systems.qad.company import company as books_of
 class QadTarget:
     """Implements ``posting.target.Target`` for one tenant. Thread-safe.
 
-    ``reference_prefix``: what every reference of ours begins with; lists are read by it.
     ``quiet_period_s``: how long QAD may still work on a request that timed out here.
     """
 
     system = "qad"
 
-    def __init__(self, client: QadClient, *, reference_prefix: str = "ST:", quiet_period_s: float = 120.0,
-                 request_deadline_s: float = 60.0) -> None:  # fmt: skip
+    def __init__(self, client: QadClient) -> None:
         self.client = client
-        self.quiet_period_s = quiet_period_s
-        self.request_deadline_s = request_deadline_s
+        self.quiet_period_s = client.quiet_period_s
+        self.request_deadline_s = client.request_deadline_s
         self.max_concurrency = client.profile.limits.max_concurrency
-        self._prefix = reference_prefix
         self._parties = finding.PartyBook(client)
         self._stopped: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -62,7 +59,7 @@ class QadTarget:
 
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         """Void invoices are documents of their own here and come with ``<reference>:void``."""
-        return finding.list_ours(self.client, self._parties, kind, books_of(company), self._prefix, since, until)
+        return finding.list_ours(self.client, self._parties, kind, books_of(company), since, until)
 
     def differences(self, document: MappedDocument, found: Found) -> list[str]:
         """A voided document, or a found reversal (``…:void``), is compared with its sides turned."""

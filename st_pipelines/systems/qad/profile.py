@@ -81,7 +81,7 @@ class Auth(_Strict):
 
     mode: Literal["password", "basic"] = "password"
     token_path: Path = "/oauth/token"
-    params_in: Literal["form", "query"] = "form"
+    params_in: Literal["form"] = "form"
     token_life_s: int = Field(default=1800, gt=0)
     idle_life_s: int = Field(default=900, gt=0)
 
