@@ -5,9 +5,9 @@ that «moved to another date» and «voided» can be told from «gone».
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 
 import pyarrow as pa
 from sqlalchemy import Engine
@@ -23,9 +23,10 @@ from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
 from st_pipelines.reconciliation.second_witness import compare_with_journal
 from st_pipelines.reconciliation.sides import Side
 from st_pipelines.reconciliation.source_side import KINDS_WITH_MONEY, latest_versions, source_side
-from st_pipelines.reconciliation.target_side import cost_centers_back, target_side
+from st_pipelines.reconciliation.target_side import cost_centers_back, reverses, target_side
 from st_pipelines.reconciliation.variances import explain
 
+_NONE = Period((), "")
 _ASK_AT_ONCE = 100
 _GENERATION = re.compile(r":[2-9][0-9]*$")
 
@@ -36,20 +37,28 @@ def reconcile(
     cost_centers: Iterable[tuple[str, str, str]] = (), names: Mapping[str, str] | None = None,
     audit: AuditVerdict | None = None, journal: pa.Table | None = None, run_id: str = "",
 ) -> Reconciliation:  # fmt: skip
-    """``documents``: mapped documents of the source, any versions, any dates, read independently of the ledger. Left
-    out, the newest versions that the ledger recorded stand in, and the result says so. ``cost_centers``: (business
-    unit, company, cost center) rows of the mapping, to tell business units from the target's lines. ``journal``: schema
+    """``documents``: mapped documents of the source, any versions, any dates, as the store has them. What the ledger
+    recorded is added, and of each document the newest version counts; so a document that was mapped and never planned
+    shows, and a day's documents are seen in the company of the others of the same business dates. Without
+    ``documents`` the result says that it knows the ledger's records only. ``cost_centers``: (business unit, company,
+    cost center) rows of the mapping, to tell business units from the target's lines. ``journal``: schema
     ``JOURNAL_SUMMARY``. Raises whatever reading the target raises: half a reading is no reconciliation."""
-    given = None if documents is None else latest_versions(document for document in documents if document.kind in kinds)
+    given = None if documents is None else [document for document in documents if document.kind in kinds]
     found = [one for kind in kinds for company in companies for one in _listed(target, kind, company, period)]
-    references = {one.external_ref for one in found}
+    references = {reverses(one) or one.external_ref for one in found}
     keys = keys_of_references(engine, integration, references)
-    keys |= {ref: _own_key(ref, given or {}) for ref in references - keys.keys()}
-    in_period = {key for key, document in (given or {}).items() if document.business_date in period}
-    ledger = ledger_side(engine, integration, period, in_period | set(keys.values()), kinds=kinds)
+    known = {document.doc_key for document in given or ()}
+    keys |= {reference: _own_key(reference, known) for reference in references - keys.keys()}
+    newest = latest_versions(chain(
+        recorded_documents(engine, integration, period, known | set(keys.values()), kinds), given or ()
+    ))  # fmt: skip
+    wanted = {key for key, document in newest.items() if document.business_date in period} | set(keys.values())
+    ledger = ledger_side(engine, integration, period, wanted, kinds=kinds)
     found.extend(_asked_for(target, ledger, found))
     keys |= {row["reference"]: row["doc_key"] for row in ledger.documents.to_pylist()}
-    source = source_side(_chosen(engine, integration, period, kinds, given, in_period, ledger, set(keys.values())))
+    wanted |= set(ledger.documents["doc_key"].to_pylist())
+    newest |= latest_versions(recorded_documents(engine, integration, _NONE, wanted - newest.keys(), kinds))
+    source = source_side(newest[key] for key in wanted & newest.keys())
     back, shared = cost_centers_back(cost_centers)
     there = target_side(found, keys, back, ledger, source)
     totals = control_totals(source, ledger, there)
@@ -87,24 +96,10 @@ def _asked_for(target: Target, ledger: Side, found: Sequence[Found]) -> Iterator
                         yield one
 
 
-def _chosen(
-    engine: Engine, integration: str, period: Period, kinds: Sequence[str], given: Mapping[str, MappedDocument] | None,
-    in_period: set[str], ledger: Side, found_keys: set[str],
-) -> Iterator[MappedDocument]:  # fmt: skip
-    """The source documents that the other sides must answer for. Where the caller's documents do not reach back to one
-    that the ledger holds, the newest recorded version stands in."""
-    wanted = in_period | set(ledger.documents["doc_key"].to_pylist()) | found_keys
-    if given is None:
-        yield from recorded_documents(engine, integration, period, wanted, kinds)
-        return
-    yield from (given[key] for key in wanted & given.keys())
-    yield from recorded_documents(engine, integration, Period((), ""), wanted - given.keys(), kinds)
-
-
-def _own_key(reference: str, given: Mapping[str, MappedDocument]) -> str:
+def _own_key(reference: str, known: Collection[str]) -> str:
     """A reference that the ledger does not know: the source may know the document, under this or an earlier life."""
     bare = _GENERATION.sub("", reference)
-    return bare if reference not in given and bare in given else reference
+    return bare if reference not in known and bare in known else reference
 
 
 def _notes(from_ledger: bool, shared: Iterable[tuple[str, str]]) -> Iterator[str]:
