@@ -1,8 +1,8 @@
 """Exact arithmetic on whole columns of amounts. Invariant: integers only; nothing is rounded except in ``half_up``.
 
 An amount is a whole number of hundred-millionths (the eighth decimal, ``documents.frames.AMOUNT``) in 64 bits, plus,
-for products of quantity and price, a rest below that in 1e-16. Amounts of 46 billion and more do not fit and are
-reported, never wrapped.
+for products of quantity and price, a rest below that in 1e-16. Amounts of ten billion and more are reported, never
+wrapped around.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from st_pipelines.documents.frames import AMOUNT
 from st_pipelines.mapping.effective import Flags, Ints
 
 PLACES = 8
-_LIMIT = 1 << 62  # of two such amounts the sum still fits
+_LIMIT = 10**10 * 10**PLACES  # of nine such amounts the sum still fits
 _ONE = 10**PLACES  # 1 in 1e-8; also the number of rests (1e-16) in 1e-8
 
 
@@ -26,6 +26,12 @@ class Amounts:
     whole: Ints
     present: Flags
     rest: Ints | None = None
+
+    @property
+    def moves(self) -> Flags:
+        """Which amounts are present and not zero."""
+        moved = self.whole != 0
+        return np.asarray(self.present & (moved if self.rest is None else moved | (self.rest != 0)), dtype=np.bool_)
 
 
 def exact(column: pa.ChunkedArray | pa.Array) -> Amounts:
@@ -45,11 +51,11 @@ def exact(column: pa.ChunkedArray | pa.Array) -> Amounts:
 
 def product(quantity: pa.ChunkedArray, price: pa.ChunkedArray) -> Amounts:
     """Quantity times price without rounding: up to sixteen decimals, by schoolbook multiplication of the parts before
-    and after the point. A product of 20 billion and more counts as not present."""
+    and after the point. A product that may reach ten billion counts as not present."""
     a, b = exact(quantity), exact(price)
     a_units, a_part = np.divmod(a.whole, _ONE)
     b_units, b_part = np.divmod(b.whole, _ONE)
-    fits = np.abs(a_units) + 1 <= 20 * 10**9 // (np.abs(b_units) + 1)
+    fits = np.abs(a_units) + 1 <= 10**10 // (np.abs(b_units) + 1)
     present = a.present & b.present & fits
     a_units, a_part, b_units, b_part = (np.where(present, one, 0) for one in (a_units, a_part, b_units, b_part))
     below, rest = np.divmod(a_part * b_part, _ONE)
@@ -93,10 +99,14 @@ class Sums:
         above = (twice > unit) | ((twice == unit) & ((self.rest > 0) | (self.minor >= 0)))
         return np.asarray(self.minor + above, dtype=np.int64)
 
+    def same(self, other: "Sums") -> Flags:
+        same = (self.minor == other.minor) & (self.part == other.part) & (self.rest == other.rest)
+        return np.asarray(same, dtype=np.bool_)
+
     def agrees(self, stated: Amounts, unit: Ints) -> Flags:
         """Equal to the stated amount, or the stated amount is this one rounded to whole minor units."""
         other = Sums.of(stated, unit)
-        same = (self.minor == other.minor) & (self.part == other.part) & (self.rest == other.rest)
+        same = self.same(other)
         rounded = (other.part == 0) & (other.rest == 0) & (self.half_up(unit) == other.minor)
         return np.asarray(same | rounded, dtype=np.bool_)
 

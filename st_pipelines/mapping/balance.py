@@ -1,7 +1,7 @@
 """Do the lines add up to the header? Invariant: compared exactly; only then rounded, line by line, and what rounding
 leaves is a line of its own within the limit, never lost.
 
-A header amount may itself be the rounded sum of finer lines: it then equals the sum rounded half-up, nothing looser.
+A header amount of finer lines may be their sum rounded half-up, or the sum of lines rounded half-up; nothing looser.
 """
 
 from dataclasses import dataclass
@@ -53,12 +53,16 @@ def balance(
         lines_agree = np.ones(len(unit), dtype=np.bool_)
         header = added
     else:
-        lines_agree = added.agrees(sub_total, unit)
+        rounded = Amounts(totals(line_minor, intake.bounds) * unit, sub_total.present)
+        lines_agree = added.agrees(sub_total, unit) | Sums.of(rounded, unit).same(Sums.of(sub_total, unit))
         header = Sums.of(sub_total, unit)
     for charge in charges:
         header = header.plus(Sums.of(charge, unit), unit)
     residual = total_minor - totals(line_minor, intake.bounds) - sum(charges_minor, np.zeros(len(unit), dtype=np.int64))
-    return Balance(added, line_minor, charges_minor, total_minor, residual, lines_agree, header.agrees(total, unit))
+    total_agrees = header.agrees(total, unit)
+    if sub_total is None:
+        total_agrees |= (residual == 0) & (total_minor * unit == total.whole)
+    return Balance(added, line_minor, charges_minor, total_minor, residual, lines_agree, total_agrees)
 
 
 def decimal_text(amounts: Sums | Amounts, unit: Ints, places: Ints) -> pa.Array:

@@ -66,7 +66,7 @@ CATALOGUE: Mapping[str, HoldText] = {
                            "Correct {doc_key} in the source; it is read again when it changes."),
     "date.unreadable": HoldText("date", "the document has no believable date",
                                 "Set the date of {doc_key} in the source."),
-    "amount.unreadable": HoldText("amount", "an amount is missing or has more than ten digits before the point",
+    "amount.unreadable": HoldText("amount", "an amount is missing, or is ten billion or more",
                                   "Correct the amounts of {doc_key} in the source."),
     "currency.unknown": HoldText("currency={currency}", "the currency {currency} is not one of this integration's",
                                  "Add {currency} to currencies in integration.yaml, or correct {doc_key}."),
@@ -142,6 +142,8 @@ CATALOGUE: Mapping[str, HoldText] = {
                                         "Name the refunded payment of {doc_key} in the source, or book it by hand."),
     "refund.positive": HoldText("refunds", "the payment refunds another one, and its amount is not negative",
                                 "Check {doc_key} in the source; a refund must be negative."),
+    "invoice.missing": HoldText("invoice", "the payment is applied to something that is not an invoice",
+                                "Check the applications of {doc_key} in the source, or apply it by hand."),
     "reallocation": HoldText("reallocation", "the payment of zero moves money between invoices",
                              "Apply {doc_key} by hand in the target."),
 }  # fmt: skip

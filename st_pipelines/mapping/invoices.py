@@ -48,8 +48,7 @@ def map_invoices(
     taxed = InvoiceTax(intake, header, tax.whole != 0, mapping, reference)
     terms = Terms("customer", mapping, reference).map(intake.text("terms"), header.days, findings)
     sums = balance(intake, unit, amounts, sub_total, (tax,), total)
-    counts = (amounts.whole != 0) & amounts.present
-    items = map_item_lines(intake, header, ~amounts.present, counts, mapping["invoice_accounts"], reference)
+    items = map_item_lines(intake, header, ~amounts.present, amounts.moves, mapping["invoice_accounts"], reference)
     rounding = rounding_lines(sums.residual_minor, header, options, reference)
     sums.report(findings, options.rounding_limit, unit, _arithmetic(sums, unit, sub_total, tax, total))
 

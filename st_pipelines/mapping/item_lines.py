@@ -1,5 +1,5 @@
-"""Item lines of invoices and bills: each line's business unit, account, analysis. Invariant: the line's own unit decides
-where it has one; a line of another company than its document stops the document."""
+"""Item lines of invoices and bills: each line's business unit, account, analysis. Invariant: the line's own unit
+decides where it has one; a line of another company than its document stops the document."""
 
 from dataclasses import dataclass
 
