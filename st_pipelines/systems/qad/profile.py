@@ -265,7 +265,7 @@ class Profile(_Strict):
         if self.workspace.probe not in self.entities:
             faults.append(f"workspace.probe: no entity named {self.workspace.probe}")
         elif not self.entities[self.workspace.probe].identity:
-            faults.append(f"entities.{self.workspace.probe}: the probe needs `identity`, else it proves nothing")
+            faults.append(f"workspace.probe: {self.workspace.probe} needs `identity`, else it proves nothing")
         if faults:
             raise ValueError("; ".join(faults))
         return self
