@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from st_pipelines.assets.partitions import run_tags
 from st_pipelines.integrations.registry import Integration
 
-Target = dg.UnresolvedAssetJobDefinition
 
-
-def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[str, Target]:
+def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[str, AssetJob]:
     name = integration.name
     return {
         "daily": dg.define_asset_job(
@@ -33,7 +32,7 @@ def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[st
     }  # fmt: skip
 
 
-def schedules(integration: Integration, job: dict[str, Target]) -> list[dg.ScheduleDefinition]:
+def schedules(integration: Integration, job: dict[str, AssetJob]) -> list[dg.ScheduleDefinition]:
     """Those whose cron expression is not empty."""
     crons, zone, name = integration.schedules, integration.time_zone, integration.name
     made = []
@@ -53,7 +52,7 @@ def schedules(integration: Integration, job: dict[str, Target]) -> list[dg.Sched
 
 
 def _for_a_partition(
-    name: str, job: Target, cron: str, zone: str, *, days_ago: int, monthly: bool = False
+    name: str, job: AssetJob, cron: str, zone: str, *, days_ago: int, monthly: bool = False
 ) -> dg.ScheduleDefinition:
     """Requests the local day (or its month) that lies ``days_ago`` back. The run key is the tick, so that the same day
     may run again on the next tick: the ledger makes that free."""
@@ -70,7 +69,7 @@ def _for_a_partition(
     )  # fmt: skip
 
 
-def failure_sensor(jobs_of_all: Sequence[Target]) -> dg.SensorDefinition:
+def failure_sensor(jobs_of_all: Sequence[AssetJob]) -> dg.SensorDefinition:
     """Writes one clear line for each failed run; the place where Slack or e-mail is hung in."""
 
     @dg.run_failure_sensor(

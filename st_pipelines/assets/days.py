@@ -12,7 +12,7 @@ Metadata = Mapping[str, Any]
 
 def each_day(
     context: dg.AssetExecutionContext, body: Callable[[date], Metadata], **shared: Any
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:
     """One materialization a day, with its metadata. A body that raises ends the run; the days before it count."""
     finished: dict[str, Metadata] = {}
     try:

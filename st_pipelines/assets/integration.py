@@ -1,6 +1,7 @@
 """All Dagster definitions of one integration, built from its road. Invariant: no system is named here."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from st_pipelines.assets import automation
 from st_pipelines.assets.mapped import mapped_asset
@@ -14,7 +15,7 @@ from st_pipelines.integrations.road import Road
 
 def integration_definitions(
     integration: Integration, road: Road
-) -> tuple[dg.Definitions, list[dg.UnresolvedAssetJobDefinition]]:
+) -> tuple[dg.Definitions, list[AssetJob]]:
     """The definitions and the jobs that the failure sensor watches."""
     flows = [flow for flow in road.flows if flow.name in integration.flows]
     read = {entity for flow in flows for entity in flow.reads}

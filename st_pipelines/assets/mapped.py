@@ -34,7 +34,7 @@ def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsD
             dg.AssetCheckSpec("every_document_maps", asset=key, description="No document is held for a missing key."),
         ],
     )  # fmt: skip
-    def map_documents(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+    def map_documents(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.map_day import map_day
 
         session = sessions.session(integration.name)

@@ -39,7 +39,7 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
             dg.AssetCheckSpec("nothing_unknown", asset=key, description="No write has an unsettled outcome."),
         ],
     )  # fmt: skip
-    def post(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+    def post(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.post_day import identity_holds, post_day
 
         session = sessions.session(integration.name)

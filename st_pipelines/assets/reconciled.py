@@ -32,7 +32,7 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
         description=f"Control totals of {flow.name}: source, ledger and {integration.target.system} read back, "
         "for every business date that the day's documents touched.",
     )  # fmt: skip
-    def reconcile(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+    def reconcile(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.reconcile import reconcile_days
 
         days = [date.fromisoformat(day) for day in context.partition_keys]
@@ -64,7 +64,7 @@ def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
         description="The month as the controller signs it: control totals per business unit and GL account on all "
         "sides, each variance with its cause, and the report to open.",
     )  # fmt: skip
-    def close_period(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+    def close_period(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.reconcile import reconcile_month
 
         session = sessions.session(integration.name)
@@ -94,7 +94,7 @@ def _variance_check(key: dg.AssetKey) -> dg.AssetCheckSpec:
     )
 
 
-def _result(result: Any, *, clean: bool | None = None) -> dg.MaterializeResult[Any]:
+def _result(result: Any, *, clean: bool | None = None) -> dg.MaterializeResult:
     passed = result.is_clean if clean is None else clean
     return dg.MaterializeResult(
         metadata={

@@ -23,7 +23,7 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
         group_name=integration.name, kinds={integration.source.system, "parquet"}, owners=[integration.owner],
         tags={"layer": "source"}, code_version="1", description=entity.description,
     )  # fmt: skip
-    def extract(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+    def extract(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.extracting import extract_day
 
         session = sessions.session(integration.name)
@@ -50,7 +50,7 @@ def reference_asset(
         kinds={system, "parquet"}, owners=[integration.owner], tags={"layer": "reference"}, code_version="1",
         description=description,
     )  # fmt: skip
-    def refresh(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult[Any]:
+    def refresh(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.extracting import refresh_reference
 
         rows = refresh_reference(sessions.session(integration.name), side, entity)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "st_pipelines"
-SYSTEMS = sorted(path.name for path in (PACKAGE / "systems").iterdir() if path.is_dir() and path.name not in ("http", "__pycache__"))
+SYSTEMS = sorted(
+    path.name for path in (PACKAGE / "systems").iterdir() if path.is_dir() and path.name not in ("http", "__pycache__")
+)
 
 # What each room may import of the house. A room may always import itself.
 MAY_IMPORT = {
@@ -30,7 +32,14 @@ MAY_IMPORT = {
             "reconciliation", "systems", "assets", "definitions", "sandbox"},
 }  # fmt: skip
 for _system in SYSTEMS:
-    MAY_IMPORT[f"systems.{_system}"] = {"systems.http", "documents", "credentials", "database", "store", "posting.target"}
+    MAY_IMPORT[f"systems.{_system}"] = {
+        "systems.http",
+        "documents",
+        "credentials",
+        "database",
+        "store",
+        "posting.target",
+    }
 
 MAY_IMPORT_DAGSTER = {"assets", "definitions", "cli"}
 
@@ -55,7 +64,9 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize(("room", "path"), [pytest.param(room, path, id=f"{path.relative_to(PACKAGE)}") for room, path in rooms()])
+@pytest.mark.parametrize(
+    ("room", "path"), [pytest.param(room, path, id=f"{path.relative_to(PACKAGE)}") for room, path in rooms()]
+)
 def test_a_room_imports_only_what_lies_below_it(room: str, path: Path) -> None:
     assert room in MAY_IMPORT, f"{room} is a new room: say here what it may import, and in docs/map.md what it is for"
     allowed = {f"st_pipelines.{name}" for name in MAY_IMPORT[room] | {room}}
