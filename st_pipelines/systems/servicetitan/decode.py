@@ -5,8 +5,8 @@ The whole page is decoded at once. Only if that fails is it taken apart record b
 accepted in the form that the published document does not name (a number for a text): the value is the same, exactly.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -44,17 +44,14 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Page:
-    """``page_size``: what the server really used. ``total``: only where asked for."""
+    """``page_size``: what the server really used. ``total``: only where asked for. ``token``: of feeds only."""
 
     records: Sequence[Any]
     has_more: bool
     page_size: int
     total: int | None
-    unreadable: list[Unreadable] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        return len(self.records) + len(self.unreadable)
+    token: str = ""
+    unreadable: Sequence[Unreadable] = ()
 
 
 def decode_page(entity: Entity, content: bytes) -> Page:
@@ -63,12 +60,24 @@ def decode_page(entity: Entity, content: bytes) -> Page:
         envelope = _decoder(entity.model).decode(content)
     except msgspec.MsgspecError:
         return _one_by_one(entity, content)
-    return Page(envelope.data, envelope.has_more, envelope.page_size, envelope.total_count)
+    return Page(envelope.data, envelope.has_more, envelope.page_size, envelope.total_count, envelope.continue_from)
 
 
-def to_tables(entity: Entity, page: Page) -> dict[str, pa.Table]:
-    """The typed tables of a page's records. A record whose values do not fit joins ``page.unreadable``."""
-    return _fit(shape_of(entity.name, entity), page, list(page.records))
+def to_tables(of: Shape, page: Page) -> tuple[dict[str, pa.Table], Page]:
+    """The typed tables of a page's records, and the page without those whose values do not fit: these are now among
+    its ``unreadable``."""
+    try:
+        return tables(of, page.records), page
+    except UnfitValue:
+        unfit = dict(_unfit(of, page.records, 0))
+    fit = [record for place, record in enumerate(page.records) if place not in unfit]
+    taken = {one.position for one in page.unreadable}
+    positions = [place for place in range(len(page.records) + len(taken)) if place not in taken]
+    broken = [
+        Unreadable(page.records[place].id, getattr(page.records[place], "modified_on", None), error, positions[place])
+        for place, error in unfit.items()
+    ]
+    return tables(of, fit), replace(page, records=fit, unreadable=[*page.unreadable, *broken])
 
 
 @cache
@@ -80,36 +89,36 @@ def shape_of(name: str, entity: Entity) -> Shape:
     return _shape(name, entity.model, tuple(entity.children.items()))
 
 
-def unreadable_table(found: Sequence[Unreadable], page_sha256: str, otherwise: Any) -> pa.Table:
-    """``otherwise``: the instant to file a record under that does not say when it was modified."""
+def unreadable_table(found: Sequence[Unreadable], page_sha256: str) -> pa.Table:
+    """``modified_at`` is null where a record does not say when it was modified."""
     rows = [
-        {"id": one.id, "modified_on": one.modified_on, "modified_at": _instant(one.modified_on) or otherwise,
+        {"id": one.id, "modified_on": one.modified_on, "modified_at": _instant(one.modified_on),
          "error": one.error, "page_sha256": page_sha256, "position": one.position}
         for one in found
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=UNREADABLE)
 
 
-def _fit(of: Shape, page: Page, records: list[Any]) -> dict[str, pa.Table]:
-    """Halves the records until the unfit ones stand alone."""
+def _unfit(of: Shape, records: Sequence[Any], first: int) -> Iterator[tuple[int, str]]:
+    """Place and reason of each record that does not fit, found by halving."""
     try:
-        return tables(of, records)
+        tables(of, records)
     except UnfitValue as error:
-        if len(records) > 1:
-            middle = len(records) // 2
-            parts = (_fit(of, page, records[:middle]), _fit(of, page, records[middle:]))
-            return {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
-        position = next(i for i, record in enumerate(page.records) if record is records[0])
-        page.unreadable.append(
-            Unreadable(records[0].id, getattr(records[0], "modified_on", None), str(error), position)
-        )
-        return tables(of, [])
+        if len(records) == 1:
+            yield first, str(error)
+            return
+        middle = len(records) // 2
+        yield from _unfit(of, records[:middle], first)
+        yield from _unfit(of, records[middle:], first + middle)
 
 
-class _Envelope(msgspec.Struct, rename="camel"):
-    page_size: int
+class _Envelope(msgspec.Struct, rename="camel", kw_only=True):
+    """Of lists and of export feeds: the former have a page size, the latter ``continueFrom``."""
+
     has_more: bool
+    page_size: int = 0
     total_count: int | None = None
+    continue_from: str = ""
 
 
 @cache
@@ -128,14 +137,16 @@ def _one_by_one(entity: Entity, content: bytes) -> Page:
             raise TypeError("data is not an array")
     except (MalformedJson, msgspec.ValidationError, KeyError, TypeError) as error:
         raise BrokenPage(f"{entity.name}: the answer is not a page of records ({error})") from error
-    page = Page([], envelope.has_more, envelope.page_size, envelope.total_count)
-    records = []
+    records: list[Any] = []
+    unreadable = []
     for position, value in enumerate(data):
         try:
             records.append(msgspec.convert(_amounts_as_published(entity.model, value), entity.model))
         except (msgspec.ValidationError, OverflowError) as error:
-            page.unreadable.append(Unreadable(_id(value), _modified_on(value), str(error), position))
-    return Page(records, page.has_more, page.page_size, page.total, page.unreadable)
+            unreadable.append(Unreadable(_id(value), _modified_on(value), str(error), position))
+    return Page(
+        records, envelope.has_more, envelope.page_size, envelope.total_count, envelope.continue_from, unreadable
+    )
 
 
 def _amounts_as_published(model: type[msgspec.Struct], value: Any) -> Any:

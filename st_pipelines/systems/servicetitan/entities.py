@@ -1,7 +1,7 @@
 """Every kind of record we read, as data. Invariant: each path, parameter and scope stands in the published documents.
 
 ``filters``      always sent. Lists show only active records unless told otherwise, and the switch differs by list.
-``also``         further readings of the same window, for records that the plain list may leave out.
+``feed``         the export feed that is read beside the list, where only its rows say what the list leaves out.
 ``ids``          how records are asked for by id: parameter, most ids a call, repeated or comma-separated, and which
                  field of the answer must carry the id (a filter the server does not know is silently ignored).
 ``named_by``     entities whose records name ids of this one: those are read beside the window.
@@ -49,7 +49,7 @@ class Entity:
     model: type[Record]
     document_type: str = ""
     filters: Filters = ()
-    also: tuple[Filters, ...] = ()
+    feed: str = ""
     windowed: bool = True
     sorted_by_id: bool = True
     ids: Ids | None = field(default_factory=Ids)
@@ -75,10 +75,10 @@ _DAILY: Sequence[Entity] = (
            "tn.acc.invoices:r", models.Invoice, "invoice", _ALL, children={"items": "invoice_items"}),
     Entity("payments", "Customer payments and refunds, with their applications", "accounting", "payments",
            "tn.acc.payments:r", models.Payment, "payment", _ALL, children={"applied_to": "payment_applications"}),
-    # ap-bills and not inventory-bills: only here a list row says that the bill was cancelled. It takes no sort.
-    Entity("bills", "Supplier bills from purchase orders, with their items", "accounting", "ap-bills",
-           "tn.acc.apbills:r", models.Bill, "bill", (("billType", "Procurement"),),
-           also=((("statuses", "Canceled"),),), sorted_by_id=False, children={"items": "bill_items"}),
+    # The list's rows do not say whether a bill was cancelled, and cancelled ones may be missing: the feed knows.
+    Entity("bills", "Supplier bills from purchase orders, with their items", "accounting", "inventory-bills/paginated",
+           "tn.acc.inventorybills:r", models.Bill, "bill", feed="export/inventory-bills", sorted_by_id=False,
+           children={"items": "bill_items"}),
     Entity("purchase_orders", "Purchase orders, whole", "inventory", "purchase-orders", "tn.inv.purchaseorders:r",
            models.PurchaseOrder, children={"items": "purchase_order_items"},
            named_by=(Naming("bills", "bills", "purchase_order_id"),)),

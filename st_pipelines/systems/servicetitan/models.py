@@ -125,15 +125,14 @@ class BillItem(Record, kw_only=True):
     receipt_item_id: int | None = None
     general_ledger_account: GlAccount | None = None
     cost_of_sale_account: GlAccount | None = None
-    asset_account: GlAccount | None = None
 
 
 class Bill(Record, kw_only=True):
+    """``active`` is only in the export feed's rows: None means that nobody said whether the bill still stands."""
+
     id: int
+    active: bool | None = None
     sync_status: str | None = None
-    status: str | None = None
-    source: str | None = None
-    bill_type: str | None = None
     purchase_order_id: int | None = None
     reference_number: str | None = None
     vendor_number: str | None = None
@@ -145,8 +144,6 @@ class Bill(Record, kw_only=True):
     shipping_amount: TextAmount | None = None
     other_amount: TextAmount | None = None
     term_name: str | None = None
-    do_not_pay: bool
-    date_canceled: Instant | None = None
     vendor: Named | None = None
     business_unit: Reference | None = None
     batch: Reference | None = None

@@ -1,0 +1,218 @@
+"""Lands one day or one reference entity: raw pages first, then typed tables. Invariant: a partition holds every record
+whose modifiedOn lies in [start - overlap, end), as last seen, plus those asked for by id; never a part of that.
+
+Rows of the overlap are kept: a repeat in two partitions is free, because the newest version of a document counts; a gap
+is not. Memory does not grow with the number of pages: what is kept for a row is eight bytes of its id.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from st_pipelines.store.files import Store
+from st_pipelines.store.writer import TableWriter
+from st_pipelines.systems.servicetitan import feed
+from st_pipelines.systems.servicetitan.client import ServiceTitan
+from st_pipelines.systems.servicetitan.columns import schemas, tables
+from st_pipelines.systems.servicetitan.decode import UNREADABLE, Unreadable, shape_of, unreadable_table
+from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity
+from st_pipelines.systems.servicetitan.pages import (
+    Drift,
+    FilterIgnored,
+    PageReader,
+    Read,
+    SourceKeepsMoving,
+    Window,
+    instant_text,
+    values,
+)
+from st_pipelines.systems.servicetitan.walk import Distinct, by_ids, walk
+
+log = logging.getLogger("st_pipelines.servicetitan")
+
+SOURCE, REFERENCE_LAYER, SNAPSHOT = "source", "reference", "current"
+_CHUNK = 2000  # records of a feed-backed day that are turned into columns at once
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """``digest`` covers the typed content. ``max_modified_on`` as received, and the id beside it, of the window's last
+    record (X3); empty for an empty window. ``missing``: ids that were asked for and do not exist."""
+
+    pages: int
+    records: int
+    unreadable: int
+    digest: str
+    max_modified_on: str
+    max_id: str
+    seconds: float
+    missing: tuple[int, ...] = ()
+
+
+def extract_day(
+    client: ServiceTitan, store: Store, integration: str, entity: str, partition_key: str,
+    window_start: datetime, window_end: datetime, *, referenced_ids: Sequence[int] = (),
+) -> Extracted:  # fmt: skip
+    """Reads one entity's window of modification and replaces its partition of layer ``source``.
+
+    The window must be closed: ``window_end`` in the past. ``referenced_ids`` name records that are wanted whenever they
+    were last modified. Raises ``SystemFault``; the partition then stays as it was.
+    """
+    if window_start >= window_end:
+        raise ValueError(f"an empty window: {instant_text(window_start)} to {instant_text(window_end)}")
+    window = Window(window_start - client.reading.overlap, window_end)
+    landing = _Landing(client, store, integration, DAILY[entity], partition_key, SOURCE, entity)
+    return landing.attempt(lambda: landing.land_day(window, referenced_ids), window)
+
+
+def extract_reference(client: ServiceTitan, store: Store, integration: str, entity: str) -> int:
+    """Reads one reference entity whole and replaces ``reference/source_<entity>``. Gives its number of rows."""
+    landing = _Landing(client, store, integration, REFERENCE[entity], SNAPSHOT, REFERENCE_LAYER, f"source_{entity}")
+    return landing.attempt(landing.land_all, None).records
+
+
+class _Landing:
+    """One partition in the making, read again from scratch when its rows move."""
+
+    def __init__(
+        self,
+        client: ServiceTitan,
+        store: Store,
+        integration: str,
+        entity: Entity,
+        partition: str,
+        layer: str,
+        table: str,
+    ) -> None:
+        self._client, self._store, self._entity = client, store, entity
+        self._place = (integration, layer, table, partition)
+        self._shape = shape_of(table, entity)
+        self._reader = PageReader(client, store, integration, entity, partition, self._shape)
+
+    def attempt(self, land: Callable[[], None], window: Window | None) -> Extracted:
+        started = time.monotonic()
+        for attempt in range(1, self._client.reading.attempts + 1):
+            self._pages: list[str] = []
+            self._met, self._records, self._broken = Distinct(), 0, 0
+            self._greatest: tuple[datetime, str, int] | None = None
+            self._missing: tuple[int, ...] = ()
+            try:
+                with self._writer() as writer:
+                    self._writing = writer
+                    land()
+                    facts = {"missing_ids": list(self._missing), "records": self._records, "unreadable": self._broken}
+                    if window:
+                        facts |= {"window_start": instant_text(window.start), "window_end": instant_text(window.end)}
+                    writer.remember(pages=self._pages, **facts)
+            except Drift as moved:
+                log.info(
+                    "%s %s moved while it was read (attempt %d): %s",
+                    self._client.connection,
+                    self._place,
+                    attempt,
+                    moved,
+                )
+                last = moved
+                continue
+            _, text, identity = self._greatest or (None, "", "")
+            return Extracted(
+                len(self._pages), self._records, self._broken, writer.digest, text, str(identity),
+                time.monotonic() - started, self._missing,
+            )  # fmt: skip
+        raise self._reader.fault(
+            SourceKeepsMoving,
+            f"its rows moved in each of {attempt} readings ({last})",
+            "run the day again when fewer people work",
+        )
+
+    def land_day(self, window: Window, referenced: Sequence[int]) -> None:
+        wanted = set(referenced) | self._woken(window)
+        if self._entity.feed:
+            self._land_standing(feed.read_window(self._reader, window))
+        else:
+            for read in walk(self._reader, window.params(), closed=True):
+                self._require_honoured(read, window)
+                self._land(read, in_window=True)
+                wanted -= self._complete(read)
+        answered: set[int] = set()
+        for read in by_ids(self._reader, wanted):
+            answered |= set(read.ids)
+            self._land(read, in_window=False)
+        if self._entity.ids is not None and self._entity.ids.field == "id":
+            self._missing = tuple(sorted(wanted - answered))
+
+    def land_all(self) -> None:
+        for read in walk(self._reader, [], closed=False):
+            self._land(read, in_window=False)
+
+    def _woken(self, window: Window) -> set[int]:
+        """Ids of this entity in the windows of those whose changes do not move its own modifiedOn."""
+        integration, _, _, partition = self._place
+        woken: set[int] = set()
+        for name in self._entity.woken_by:
+            other = DAILY[name]
+            reader = PageReader(self._client, self._store, integration, other, partition, shape_of(name, other))
+            for read in walk(reader, window.params(), closed=True):
+                woken |= set(values(read.tables[name], "customer_id"))
+        return woken
+
+    def _complete(self, read: Read) -> set[int]:
+        """Ids that need not be asked for again. Where ids are those of a parent, the window never has all children."""
+        return set(read.ids) if self._entity.ids is not None and self._entity.ids.field == "id" else set()
+
+    def _land(self, read: Read, *, in_window: bool) -> None:
+        self._pages.append(read.sha256)
+        repeated, broken = set(self._met.add(read.ids)), read.page.unreadable
+        if repeated:
+            again = {read.ids[place] for place in repeated}
+            broken = [one for one in broken if one.id not in again]
+            read = read.reduced(self._shape, [n for n in range(len(read.page.records)) if n not in repeated])
+        self._write(read.tables, broken, read.sha256)
+        if in_window and read.page.records:
+            self._note_greatest(read.tables[self._shape.name])
+
+    def _land_standing(self, found: feed.Standing) -> None:
+        self._pages += found.pages
+        for start in range(0, len(found.records), _CHUNK):
+            made = tables(self._shape, found.records[start : start + _CHUNK])
+            self._write(made, (), "")
+            self._note_greatest(made[self._shape.name])
+        for one, page in found.unreadable.values():
+            self._write({}, (one,), page)
+
+    def _write(self, made: dict[str, pa.Table], broken: Sequence[Unreadable], page: str) -> None:
+        for name, rows in made.items():
+            self._writing.write(name, rows)
+        if broken:
+            self._writing.write(self._unreadable_name, unreadable_table(broken, page))
+            self._broken += len(broken)
+        self._records += made[self._shape.name].num_rows if made else 0
+
+    def _note_greatest(self, rows: pa.Table) -> None:
+        latest = pc.max(rows["modified_at"])
+        last = rows.filter(pc.equal(rows["modified_at"], latest)).select(["modified_on", "id"]).to_pylist()
+        if last:
+            text, identity = max((row["modified_on"] or "", row["id"]) for row in last)
+            self._greatest = max(self._greatest or (latest.as_py(), "", 0), (latest.as_py(), text, identity))
+
+    def _require_honoured(self, read: Read, window: Window) -> None:
+        """A filter that the server does not know is ignored without a word: most rows would lie outside."""
+        at = read.tables[self._shape.name]["modified_at"]
+        inside = pc.and_(pc.greater_equal(at, pa.scalar(window.start)), pc.less(at, pa.scalar(window.end)))
+        outside = len(at) - (pc.sum(inside).as_py() or 0)
+        if outside * 2 > len(at):
+            what = f"{outside} of {len(at)} records were modified outside the window asked for: the filter was ignored"
+            raise self._reader.fault(FilterIgnored, what, "report it: the parameter may have changed its name")
+
+    @property
+    def _unreadable_name(self) -> str:
+        return f"{self._shape.name}_unreadable"
+
+    def _writer(self) -> TableWriter:
+        known = {**schemas(self._shape), self._unreadable_name: UNREADABLE}
+        return self._store.table_writer(*self._place, known)

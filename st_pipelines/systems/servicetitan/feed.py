@@ -1,0 +1,79 @@
+"""Reads a window from an export feed beside its list, for what only the feed says (whether a bill still stands).
+
+Invariant: every row of the list comes out once, and every row of the feed that was modified in the window; a row that
+the feed has not shown yet keeps ``active`` unknown, and its document is held.
+
+A feed starts at a date and has no end, no order that may be relied on, and no page size. It is left early only when a
+whole page lies well behind the window and the feed has shown all that the list holds.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from st_pipelines.systems.http.errors import BadAnswer
+from st_pipelines.systems.servicetitan.decode import Unreadable
+from st_pipelines.systems.servicetitan.pages import PageReader, Read, Window, day_before, values
+from st_pipelines.systems.servicetitan.walk import walk
+
+_WELL_BEHIND = timedelta(days=2)
+
+
+class Standing:
+    """The newest version of each record in a window. In memory: a day's bills are few."""
+
+    def __init__(self) -> None:
+        self.pages: list[str] = []
+        self.unreadable: dict[int | str, tuple[Unreadable, str]] = {}
+        self._newest: dict[int, tuple[Any, bool, Any]] = {}
+
+    @property
+    def records(self) -> list[Any]:
+        """By id, so that the same day gives the same table."""
+        return [self._newest[one][2] for one in sorted(self._newest)]
+
+    @property
+    def unseen_in_the_feed(self) -> set[int]:
+        return {one for one, (_, from_feed, _) in self._newest.items() if not from_feed}
+
+    def add(self, reader: PageReader, read: Read, window: Window, *, from_feed: bool) -> None:
+        """Of two versions the later wins; of the same one the feed's, because it says more."""
+        self.pages.append(read.sha256)
+        for record, modified in zip(
+            read.page.records, values(read.tables[reader.shape.name], "modified_at"), strict=True
+        ):
+            inside = modified is not None and window.start <= modified < window.end
+            rank = (modified, from_feed)
+            if (inside or not from_feed) and (record.id not in self._newest or self._newest[record.id][:2] <= rank):
+                self._newest[record.id] = (modified, from_feed, record)
+        for one in read.page.unreadable:
+            self.unreadable.setdefault(
+                one.id if one.id is not None else f"{read.sha256}:{one.position}", (one, read.sha256)
+            )
+
+
+def read_window(reader: PageReader, window: Window) -> Standing:
+    """List and feed of one window as one. Raises ``Drift`` as ``walk`` does."""
+    found = Standing()
+    for read in walk(reader, window.params(), closed=True):
+        found.add(reader, read, window, from_feed=False)
+    for read in _feed(reader, window):
+        found.add(reader, read, window, from_feed=True)
+        modified = [at for at in values(read.tables[reader.shape.name], "modified_at") if at is not None]
+        if modified and min(modified) >= window.end + _WELL_BEHIND and not found.unseen_in_the_feed:
+            break
+    return found
+
+
+def _feed(reader: PageReader, window: Window) -> Iterator[Read]:
+    token, asked = day_before(window.start), set()
+    while True:
+        asked.add(token)
+        read = reader.ask(reader.entity.feed, [("from", token), ("includeRecentChanges", "true")], f"from {token[:24]}")
+        yield read
+        if not read.page.has_more:
+            return
+        token = read.page.token
+        if not token or token in asked:
+            what = "its feed says that there is more and gives no new token"
+            raise reader.fault(BadAnswer, what, "run the day again; if it stays, report it to ServiceTitan")
