@@ -14,7 +14,7 @@ OURS = {"module": "st_pipelines.assets.event_log_storage", "class": "PooledSqlit
 
 
 @dg.asset(partitions_def=DAILY, backfill_policy=dg.BackfillPolicy.single_run())
-def days(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+def days(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     for key in context.partition_keys:
         context.add_asset_metadata({"n": int(key[-2:])}, partition_key=key)
     return dg.MaterializeResult()

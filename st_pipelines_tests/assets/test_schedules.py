@@ -1,0 +1,49 @@
+"""Schedules request the right local day, in the integration's zone, and may request it again on the next tick."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from st_pipelines.definitions import defs
+
+
+def tick(schedule: str, at: datetime) -> dg.RunRequest:
+    context = dg.build_schedule_context(scheduled_execution_time=at, repository_def=defs.get_repository_def())
+    data: Any = defs.resolve_schedule_def(schedule).evaluate_tick(context)
+    assert len(data.run_requests) == 1
+    return data.run_requests[0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at", "partition"),
+    [
+        # 05:30 UTC is half past midnight in Chicago in summer: the day that just ended.
+        ("demo_qad_sealing", datetime(2026, 10, 6, 5, 30, tzinfo=UTC), "2026-10-05"),
+        # After the clocks went back, half past midnight is 06:30 UTC.
+        ("demo_qad_sealing", datetime(2026, 11, 2, 6, 30, tzinfo=UTC), "2026-11-01"),
+        # Late in the evening in Chicago it is already tomorrow in UTC.
+        ("demo_qad_day_in_progress", datetime(2026, 10, 6, 1, 0, tzinfo=UTC), "2026-10-05"),
+        ("demo_qad_period", datetime(2026, 11, 1, 11, 0, tzinfo=UTC), "2026-10-01"),
+    ],
+)
+def test_a_tick_requests_the_local_day(schedule: str, at: datetime, partition: str) -> None:
+    assert tick(schedule, at).partition_key == partition
+
+
+def test_two_ticks_of_one_day_are_two_runs() -> None:
+    first = tick("demo_qad_day_in_progress", datetime(2026, 10, 6, 15, 0, tzinfo=UTC))
+    second = tick("demo_qad_day_in_progress", datetime(2026, 10, 6, 15, 30, tzinfo=UTC))
+    assert first.partition_key == second.partition_key
+    assert first.run_key != second.run_key
+
+
+def test_postings_are_never_started_again_by_dagster() -> None:
+    job = defs.resolve_job_def("demo_qad_daily")
+    assert job.run_tags["dagster/max_retries"] == "0"
+    assert not any(node.definition.retry_policy for node in job.nodes)
+
+
+def test_schedules_start_stopped() -> None:
+    assert all(each.default_status is dg.DefaultScheduleStatus.STOPPED for each in defs.get_repository_def().schedule_defs)
