@@ -1,8 +1,5 @@
 """One ServiceTitan tenant over HTTP. Invariant: every path names the tenant that the connection is pinned to, and the
 token was issued for that tenant.
-
-Settings of a connection: ``tenant``, ``client_id``; optional ``base_url``, ``auth_url``, ``ca_file``, ``rate_per_s``,
-``page_size``, ``look_ahead``, ``overlap_s``. Secrets: ``client_secret``, ``app_key``.
 """
 
 import base64
@@ -24,8 +21,6 @@ from st_pipelines.systems.http.reply import Reply
 
 log = logging.getLogger("st_pipelines.servicetitan")
 
-PRODUCTION = "https://api.servicetitan.io"
-PRODUCTION_TOKENS = "https://auth.servicetitan.io/connect/token"
 SKEW_WORTH_A_WARNING, SKEW_REFUSED = timedelta(seconds=30), timedelta(minutes=5)  # reliability X10
 
 Params = Sequence[tuple[str, str]]

@@ -1,0 +1,89 @@
+"""Makes the client of a stored connection. Invariant: nothing is guessed; a setting that is missing, unknown or of the
+wrong kind is named before anything is sent.
+
+Settings: ``tenant``, ``client_id``; optional ``base_url`` and ``auth_url`` (production where absent), ``ca_file``,
+``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``. Secrets: ``app_key``,
+``client_secret``.
+"""
+
+import hashlib
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import Engine
+
+from st_pipelines.credentials.secret import Secret
+from st_pipelines.credentials.tokens import TokenCache
+from st_pipelines.credentials.vault import Connection
+from st_pipelines.systems.http.auth import ClientCredentials
+from st_pipelines.systems.http.client import HttpClient
+from st_pipelines.systems.http.deadline import Timeouts
+from st_pipelines.systems.http.errors import Misconfigured
+from st_pipelines.systems.http.rate import RateGate
+from st_pipelines.systems.servicetitan.client import Reading, ServiceTitan
+
+PRODUCTION = "https://api.servicetitan.io"
+PRODUCTION_TOKENS = "https://auth.servicetitan.io/connect/token"
+SECRETS = ("app_key", "client_secret")
+
+
+class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``rate_per_s``: calls a second that ServiceTitan grants per app and tenant. ``timeout_s``: of one call in all."""
+
+    tenant: str
+    client_id: str
+    base_url: str = PRODUCTION
+    auth_url: str = PRODUCTION_TOKENS
+    ca_file: str | None = None
+    private_network: bool = False
+    rate_per_s: float = 60.0
+    timeout_s: float = 100.0
+    page_size: int = 500
+    look_ahead: int = 3
+    overlap_s: float = 600.0
+
+
+def connect(connection: Connection, engine: Engine, tokens: TokenCache, *, tenant: str = "") -> ServiceTitan:
+    """``tenant``: the integration's pin, compared with the connection's before anything is sent. Raises
+    ``Misconfigured``."""
+    settings = read_settings(connection)
+    if tenant and tenant != settings.tenant:
+        raise _wrong(connection, f"it is for tenant {settings.tenant}, the integration is pinned to tenant {tenant}")
+    app_key = connection.secrets["app_key"]
+    auth = ClientCredentials(
+        connection.name, settings.auth_url, settings.client_id, connection.secrets["client_secret"], tokens,
+        extra_headers={"ST-App-Key": app_key}, ca_file=settings.ca_file, private_network=settings.private_network,
+    )  # fmt: skip
+    http = HttpClient(
+        connection.name, settings.base_url, auth,
+        gate=RateGate(engine, rate_scope(app_key, settings.tenant), settings.rate_per_s, connection=connection.name),
+        timeouts=Timeouts(total_s=settings.timeout_s), ca_file=settings.ca_file,
+        max_connections=settings.look_ahead + 1, private_network=settings.private_network,
+    )  # fmt: skip
+    reading = Reading(timedelta(seconds=settings.overlap_s), settings.page_size, settings.look_ahead)
+    return ServiceTitan(http, auth, connection.name, settings.tenant, reading)
+
+
+def read_settings(connection: Connection) -> Settings:
+    """The checked settings of a connection. Raises ``Misconfigured``, naming the setting."""
+    try:
+        settings = msgspec.convert(dict(connection.settings), Settings)
+    except msgspec.ValidationError as error:
+        raise _wrong(connection, f"its settings cannot be used: {error}") from None
+    missing = [name for name in SECRETS if not connection.secrets.get(name)]
+    if missing:
+        raise _wrong(connection, f"it lacks the secret {' and '.join(missing)}")
+    if not (settings.tenant.isascii() and settings.tenant.isdigit() and len(settings.tenant) < 20):
+        raise _wrong(connection, "its tenant must be the tenant's number")
+    if not (1 <= settings.page_size <= 5000 and 1 <= settings.look_ahead <= 16 and 0 <= settings.overlap_s <= 86400):
+        raise _wrong(connection, "page_size must be 1-5000, look_ahead 1-16, overlap_s 0-86400")
+    return settings
+
+
+def rate_scope(app_key: Secret, tenant: str) -> str:
+    """One gate per app and tenant, whatever the connection is called; the key itself is not in it."""
+    return f"servicetitan|{hashlib.sha256(app_key.reveal().encode()).hexdigest()[:16]}|{tenant}"
+
+
+def _wrong(connection: Connection, what: str) -> Misconfigured:
+    return Misconfigured(what, connection=connection.name, cure=f"add the connection {connection.name} again")
