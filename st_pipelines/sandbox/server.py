@@ -3,9 +3,10 @@
     python -m st_pipelines.sandbox.server --home DIR [--systems servicetitan,qad] [--seed N] [--size small|demo|large]
         [--month 2026-10] [--port-base N] [--ticking] [--set name=value …]
 
-prints one JSON line of addresses, writes it to ``DIR/addresses.json`` and serves until SIGTERM or SIGINT. The books stay
-in ``DIR/<system>.db``: a start on the same home goes on with them. A system is a module ``sandbox.<system>.app`` with
-``BASE_PATH`` and ``build(books, clock, options) -> ASGI app`` (see ``kernel.sandbox_app``).
+prints one JSON line of addresses, writes it to ``DIR/addresses.json`` and serves until SIGTERM or SIGINT. The books
+stay in ``DIR/<system>.db``: a start on the same home goes on with them. A system is a module
+``sandbox.<system>.app`` with ``BASE_PATH`` and ``build(books, clock, options) -> ASGI app``, made with
+``kernel.sandbox_app``.
 """
 
 import argparse
