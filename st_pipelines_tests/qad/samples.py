@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from st_pipelines.documents.bill import Bill
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.lines import Application, Line
@@ -84,7 +86,9 @@ def invoice(number: int = 7001, lines: tuple[Line, ...] = (), customer: int = 42
     return mapped("customer_invoice", payload.doc_key, payload, payload.total)
 
 
-def payment(number: int = 9001, amount: str = "97.43", applied: dict[int, str] | None = None, **changes: Any) -> MappedDocument:
+def payment(
+    number: int = 9001, amount: str = "97.43", applied: dict[int, str] | None = None, **changes: Any
+) -> MappedDocument:
     parts = tuple(Application(key("invoice", of), Decimal(part)) for of, part in (applied or {}).items())
     whole = Decimal(amount)
     values: dict[str, Any] = {
@@ -123,3 +127,7 @@ VENDOR = posted(key("vendor", 7), "supplier", "SUPP|20000007", "20000007")
 
 def invoice_reference(number: int, voucher: int) -> dict[str, Reference]:
     return posted(key("invoice", number), "customer_invoice", f"10USACO|ARINV|2026|{voucher}", f"ARINV/2026/{voucher}")
+
+
+def changed(document: MappedDocument, **changes: Any) -> MappedDocument:
+    return msgspec.structs.replace(document, **changes)

@@ -7,7 +7,7 @@ is looked at instead, and where there is none yet, nothing is claimed.
 from collections.abc import Iterator, Sequence
 
 from st_pipelines.systems.http.errors import NotFound
-from st_pipelines.systems.qad.answers import Record, flag, read_records, wire_field
+from st_pipelines.systems.qad.answers import Record, flag, read_records
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import Company
 from st_pipelines.systems.qad.profile import ENTITY_OF_KIND, Entity, Metadata
@@ -18,14 +18,20 @@ def field_faults(client: QadClient, name: str, books: Company, sample: Sequence[
     entity, metadata = client.profile.entity(name), client.profile.metadata
     known = _described(client, entity, metadata, books, name)
     mapped = sorted({*entity.keys.values(), *entity.fields.values(), *entity.defaults, *entity.identity.values()})
+    inside = [f"{array.array}.{wire}" for array in entity.nested.values() for wire in array.fields.values()]
     if known:
         folded = {wire.casefold(): description for wire, description in known.items()}
+        if any("." in wire for wire in known):
+            mapped = [*mapped, *inside]  # only where the tenant describes the inside of arrays at all
         yield from (f"the tenant has no field {wire}" for wire in mapped if wire.casefold() not in folded)
         yield from _lengths(entity, metadata, folded)
         if name in ENTITY_OF_KIND.values() and name != "customerDomain":
+            ours = {array.array for array in entity.nested.values()}
+            unused = {wire.partition(".")[0] for wire in known if "." in wire} - ours
             yield from (f"the tenant requires {wire}, which neither a field nor a default fills"
                         for wire, description in known.items()
-                        if _is_true(description.get(metadata.required)) and wire not in mapped)  # fmt: skip
+                        if _is_true(description.get(metadata.required)) and wire not in mapped
+                        and wire.partition(".")[0] not in unused)  # fmt: skip
     elif sample:
         nested = {array.array for array in entity.nested.values()}
         yield from (f"the records have no {wire}" for wire in (*mapped, *sorted(nested)) if wire not in sample[0])
@@ -44,10 +50,12 @@ def _is_true(value: object) -> bool:
 
 def _described(client: QadClient, entity: Entity, metadata: Metadata, books: Company, name: str) -> dict[str, Record]:
     """Wire name to description; empty where the tenant describes nothing."""
-    if not metadata.path or not entity.view_uri:
+    if not metadata.path:
         return {}
     try:
-        answer = client.read(metadata.path, books, [(metadata.uri, entity.view_uri)], entity=f"{name} metadata")
+        answer = client.read(
+            metadata.path, books, [(metadata.uri, entity.view_uri or entity.path)], entity=f"{name} metadata"
+        )
     except NotFound:
         return {}
     described: dict[str, Record] = {}
@@ -55,8 +63,13 @@ def _described(client: QadClient, entity: Entity, metadata: Metadata, books: Com
         fields = record.get(metadata.fields)
         for item in fields if isinstance(fields, list) else []:
             if isinstance(item, dict) and item.get(metadata.name):
-                described[wire_field(str(item[metadata.name]))] = item
+                described[_wire(str(item[metadata.name]))] = item
     return described
+
+
+def _wire(name: str) -> str:
+    """``PostingLines.glCode`` is the wire's ``postingLines.glCode``."""
+    return ".".join(part[:1].lower() + part[1:] for part in name.split("."))
 
 
 class _PathOf:

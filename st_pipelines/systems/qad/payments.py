@@ -27,7 +27,7 @@ def of(document: MappedDocument) -> Payment:
 
 def create(payment: Payment, to: Rendering, invoices: Entity) -> Record:
     """``invoices``: the entity whose vouchers the allocations name."""
-    if not payment.amount:
+    if not payment.amount and not payment.applications:
         raise CannotRender("a zero payment moves nothing; it is recorded as nothing to post")
     entity, form = to.entity, to.entity.forms["refund" if payment.amount < 0 else "receipt"]
     record = to.start()
@@ -55,15 +55,15 @@ def allocations(payment: Payment, to: Rendering, invoices: Entity) -> list[Recor
     applied = sum((part.amount for part in payment.applications), Decimal(0))
     if applied + payment.unapplied != payment.amount:
         raise CannotRender(f"applied {applied} and unapplied {payment.unapplied} are not the amount {payment.amount}")
-    sign = -1 if payment.amount < 0 else 1
+    sign = _sense(payment)
     made = []
     for part in payment.applications:
-        if part.amount * sign <= 0:
-            raise CannotRender(f"{part.invoice_key}: an application of {part.amount} in a payment of {payment.amount}")
+        if not part.amount:
+            raise CannotRender(f"{part.invoice_key}: an application of nothing; map the payment again")
         invoice = to.needed(part.invoice_key, "the invoice")
         made.append(to.nested("allocations", {
             **{name: _as_number(value) for name, value in keys_of(invoice.target_id, invoices).items()},
-            "amount": wire_amount(abs(part.amount), payment.currency, f"application to {part.invoice_key}"),
+            "amount": wire_amount(sign * part.amount, payment.currency, f"application to {part.invoice_key}"),
             "discount": wire_amount(Decimal(0), payment.currency, "discount"),
         }))  # fmt: skip
     return made
@@ -72,6 +72,11 @@ def allocations(payment: Payment, to: Rendering, invoices: Entity) -> list[Recor
 def _as_number(value: str) -> str | int:
     """Year and voucher are numbers on the wire; a code with leading zeros stays text."""
     return int(value) if value.isdecimal() and value.isascii() and str(int(value)) == value else value
+
+
+def _sense(payment: Payment) -> int:
+    """A refund's parts are positive in its own sense. A credit memo that a payment takes along stays negative."""
+    return -1 if payment.amount < 0 else 1
 
 
 def with_allocations(current: Record, payment: Payment, to: Rendering, invoices: Entity) -> Record:
@@ -164,7 +169,7 @@ def differences(payment: Payment, held: Found, entity: Entity, *, void: bool) ->
         for name, (wanted, has) in planned.items()
         if wanted != has
     ]
-    applied = abs(payment.amount - payment.unapplied)
+    applied = _sense(payment) * (payment.amount - payment.unapplied)
     for name, amount in (("amount", payment.amount), ("applied", applied)):
         if Decimal(held.content.get(name) or "0") != amount:
             said.append(f"{name}: planned {amount}, QAD holds {held.content.get(name) or 'none'}")
