@@ -111,20 +111,24 @@ class Target(Protocol):
     def render(self, document: MappedDocument, op: str, external_ref: str, references: Mapping[str, Reference],
                previous: MappedDocument | None, target_id: str) -> bytes:  # fmt: skip
         """The canonical request bytes of one write. May read (an update starts from the current record), never writes.
-        Raises ``CannotRender``."""
+        Raises ``CannotRender``. ``previous`` is what stands now (updates, voids); for a void ``document`` is the same
+        with disposition ``void``."""
 
     def send(self, write: Write) -> Outcome:
         """Sends once. Never retries a write whose outcome is unknown. Never raises for transport or business faults."""
 
     def find(self, kind: str, company: str, external_refs: Sequence[str]) -> dict[str, list[Found]]:
         """Current documents by external reference, asked for in as few queries as the target allows; at least two rows
-        a reference where there are two. A reference that is absent has no entry or an empty list. Raises on any doubt."""
+        a reference where there are two. A reference that is absent has no entry or an empty list. Raises on any doubt.
+
+        A void that is a document of its own in the target carries ``<reference>:void`` and is found under that."""
 
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         """Every document of ours (by reference prefix) with a business date in [since, until], for reconciliation."""
 
     def differences(self, document: MappedDocument, found: Found) -> list[str]:
-        """What differs between the plan and the target in fields that matter to the books (M4); empty = same."""
+        """What differs between the plan and the target in fields that matter to the books (M4); empty = same. For a
+        void the plan is the voided version with disposition ``void``: empty = it no longer stands."""
 
     def change(self, old: MappedDocument, new: MappedDocument) -> str:
         """How a posted document becomes the new version: ``update``, ``replace`` (void, then create) or ``none``."""
