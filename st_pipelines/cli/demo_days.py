@@ -1,0 +1,80 @@
+"""Runs the demo's month as Dagster runs: in this process, or in one that is killed on the way.
+
+Invariant: whatever is broken here, nothing is repaired by hand; the same job is simply run again.
+"""
+
+import subprocess
+import sys
+from datetime import date
+from itertools import count
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from st_pipelines.cli.demo_company import DemoCompany
+
+# What goes wrong with --faults, per system. Every switch has a seed: the same run breaks in the same places.
+FAULTS: dict[str, list[dict[str, Any]]] = {
+    "servicetitan": [
+        {"match": {"method": "GET", "path": "/v2/tenant/"}, "action": "throttle", "seconds": 1, "every": 40},
+        {"match": {"method": "GET", "path": "/v2/tenant/"}, "action": "status", "status": 500, "probability": 0.03, "seed": 1},
+        {"match": {"method": "GET", "path": "/v2/tenant/"}, "action": "truncate", "probability": 0.02, "seed": 2},
+    ],
+    "qad": [
+        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "apply_then_drop", "probability": 0.05, "seed": 3},
+        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "status", "status": 500, "probability": 0.02, "seed": 4},
+        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "throttle", "seconds": 1, "every": 60},
+        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "truncate", "probability": 0.02, "seed": 5},
+        {"match": {"method": "GET", "path": "/api/"}, "action": "truncate", "probability": 0.01, "seed": 6},
+    ],
+}  # fmt: skip
+
+MOST_RUNS = 8  # a month that is not clean after so many runs is a defect, not bad luck
+
+
+def run_days(company: DemoCompany, first: date, last: date, progress: Console) -> None:
+    """Reference data, then all days in one run, then the month."""
+    from st_pipelines.assets.launch import run_job
+    from st_pipelines.definitions import defs
+
+    name = company.integration.name
+    for job, days in ((f"{name}_reference", ()), (f"{name}_daily", (first, last)), (f"{name}_period", (first,))):
+        with progress.status(f"Dagster runs {job} …"):
+            run_job(defs, job, *days)
+
+
+def run_days_through_faults(company: DemoCompany, first: date, last: date, progress: Console) -> None:
+    """The same with every failure switch on: the first run is killed with SIGKILL in the middle of posting; then runs
+    follow until one succeeds. The switches stay on throughout."""
+    for system, faults in FAULTS.items():
+        for fault in faults:
+            httpx.post(f"{_origin(company.sandbox[system])}/_sandbox/faults", json=fault).raise_for_status()
+    try:
+        for attempt in count(1):
+            killed_at = "flow=invoices" if attempt == 1 else ""
+            progress.print(f"run {attempt}" + (" (will be killed while it posts invoices)" if killed_at else ""))
+            if _run_in_child(company.integration.name, first, last, killed_at):
+                return
+            if attempt == MOST_RUNS:
+                raise RuntimeError(f"no run succeeded in {MOST_RUNS}; open Dagster on {company.settings.home}/dagster")
+    finally:
+        for system in FAULTS:
+            httpx.delete(f"{_origin(company.sandbox[system])}/_sandbox/faults").raise_for_status()
+
+
+def _run_in_child(name: str, first: date, last: date, killed_at: str) -> bool:
+    """True if the run succeeded. Killed when its log first says ``killed_at``."""
+    command = [sys.executable, "-m", "st_pipelines.cli.run_month", name, first.isoformat(), last.isoformat()]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if killed_at and killed_at in line:
+                process.kill()
+                killed_at = ""
+    return process.returncode == 0
+
+
+def _origin(address: str) -> str:
+    url = httpx.URL(address)
+    return f"{url.scheme}://{url.netloc.decode()}"

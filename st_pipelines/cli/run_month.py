@@ -1,0 +1,25 @@
+"""``python -m st_pipelines.cli.run_month INTEGRATION FIRST LAST``: the jobs of a range of days, in a process of its own.
+
+Invariant: exit code 0 only if every job succeeded.
+"""
+
+import sys
+from datetime import date
+
+from st_pipelines.assets.launch import RunFailed, run_job
+from st_pipelines.definitions import defs
+
+
+def main(name: str, first: date, last: date) -> int:
+    try:
+        run_job(defs, f"{name}_reference")
+        run_job(defs, f"{name}_daily", first, last)
+        run_job(defs, f"{name}_period", first)
+    except RunFailed as failed:
+        sys.stderr.write(f"{failed}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], date.fromisoformat(sys.argv[2]), date.fromisoformat(sys.argv[3])))
