@@ -14,18 +14,21 @@ from rich.console import Console
 
 from st_pipelines.cli.demo_company import DemoCompany
 
+ST_READS = {"method": "GET", "path": "/v2/tenant/"}
+QAD_WRITES = {"method": "POST", "path": "/api/erp/"}
+
 # What goes wrong with --faults, per system. Every switch has a seed: the same run breaks in the same places.
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "servicetitan": [
-        {"match": {"method": "GET", "path": "/v2/tenant/"}, "action": "throttle", "seconds": 1, "every": 40},
-        {"match": {"method": "GET", "path": "/v2/tenant/"}, "action": "status", "status": 500, "probability": 0.03, "seed": 1},
-        {"match": {"method": "GET", "path": "/v2/tenant/"}, "action": "truncate", "probability": 0.02, "seed": 2},
+        {"match": ST_READS, "action": "throttle", "seconds": 1, "every": 40},
+        {"match": ST_READS, "action": "status", "status": 500, "probability": 0.03, "seed": 1},
+        {"match": ST_READS, "action": "truncate", "probability": 0.02, "seed": 2},
     ],
     "qad": [
-        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "apply_then_drop", "probability": 0.05, "seed": 3},
-        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "status", "status": 500, "probability": 0.02, "seed": 4},
-        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "throttle", "seconds": 1, "every": 60},
-        {"match": {"method": "POST", "path": "/api/erp/"}, "action": "truncate", "probability": 0.02, "seed": 5},
+        {"match": QAD_WRITES, "action": "apply_then_drop", "probability": 0.05, "seed": 3},
+        {"match": QAD_WRITES, "action": "status", "status": 500, "probability": 0.02, "seed": 4},
+        {"match": QAD_WRITES, "action": "throttle", "seconds": 1, "every": 60},
+        {"match": QAD_WRITES, "action": "truncate", "probability": 0.02, "seed": 5},
         {"match": {"method": "GET", "path": "/api/"}, "action": "truncate", "probability": 0.01, "seed": 6},
     ],
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""``python -m st_pipelines.cli.run_month INTEGRATION FIRST LAST``: the jobs of a range of days, in a process of its own.
+"""``python -m st_pipelines.cli.run_month INTEGRATION FIRST LAST``: the jobs of some days, in a process of its own.
 
 Invariant: exit code 0 only if every job succeeded.
 """

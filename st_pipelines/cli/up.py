@@ -1,0 +1,76 @@
+"""``st-pipelines up``: the demo company, the sandboxes and the Dagster UI, left running until Ctrl-C.
+
+Invariant: everything listens on loopback only, and everything is stopped together.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+
+from st_pipelines.cli.demo import HOME
+
+READY_S = 120.0
+
+
+def up(
+    integration: Annotated[str, typer.Argument(help="A demo integration.")] = "demo_qad",
+    home: Annotated[Path, typer.Option(help="Home of the demo; the same as `demo` uses.")] = HOME,
+    size: Annotated[str, typer.Option(help="small, demo or large; of a new home.")] = "demo",
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI; 0 takes a free one.")] = 3000,
+) -> None:
+    """Start sandboxes and the Dagster UI and print their addresses."""
+    from st_pipelines.cli.demo_company import REPOSITORY, demo_company
+
+    console = Console()
+    chosen = port or _free_port()
+    with demo_company(integration, home, size=size, ticking=True) as company:
+        log = (home / "dagster.log").open("ab")
+        dagster = subprocess.Popen(
+            [str(Path(sys.executable).with_name("dg")), "dev", "--host", "127.0.0.1", "--port", str(chosen)],
+            cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            address = f"http://127.0.0.1:{chosen}"
+            with console.status("Dagster starts …"):
+                _wait_until_ready(dagster, f"{address}/server_info", home / "dagster.log")
+            console.print(f"Dagster UI     {address}/asset-groups/{integration}", soft_wrap=True, highlight=False)
+            for system, where in company.sandbox.addresses.items():
+                console.print(f"{system:<14} {where}", soft_wrap=True, highlight=False)
+            console.print("Ctrl-C stops everything.")
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            dagster.wait()
+        except KeyboardInterrupt:
+            console.print("stopping")
+        finally:
+            if dagster.poll() is None:
+                os.killpg(dagster.pid, signal.SIGTERM)
+                dagster.wait()
+            log.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    """Connecting is tried again by the transport until the webserver answers, at most ``READY_S``."""
+    until = time.monotonic() + READY_S
+    with httpx.Client(transport=httpx.HTTPTransport(retries=3), timeout=5.0) as client:
+        while process.poll() is None and time.monotonic() < until:
+            try:
+                if client.get(url).is_success:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.3)  # nothing to wait on: another program's port opens without telling us
+    raise RuntimeError(f"Dagster did not start; see {log}")
