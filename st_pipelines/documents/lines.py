@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 
-class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One general-ledger line. ``amount`` is signed in the document's own sense: positive raises its total.
 
     ``kind``: revenue, discount, tax, rounding (invoices); expense, tax, freight, other, rounding (bills).
@@ -23,14 +23,14 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source_id: str = ""
 
 
-class Application(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Application(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The part of a payment that settles one invoice. ``amount`` in the payment's currency and sense."""
 
     invoice_key: str
     amount: Decimal
 
 
-class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A received quantity that a bill line pays for; ``receipt_key`` is a fact in the ledger."""
 
     receipt_key: str

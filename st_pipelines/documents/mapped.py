@@ -22,7 +22,7 @@ Payload = Party | Invoice | Payment | Bill
 DISPOSITIONS = ("ready", "held", "nothing_to_post", "not_eligible", "void")
 
 
-class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Why a document was stopped. ``code`` is stable (``gl_account.no_row``); ``key`` is the exact missing thing;
     ``cure`` is one sentence for the person who must act."""
 
@@ -32,7 +32,7 @@ class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cure: str
 
 
-class ControlLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ControlLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One addend of the control totals, in whole minor units, debit positive and credit negative."""
 
     business_unit: str

@@ -6,6 +6,7 @@ units (cents) as integers. Minor units per currency follow ISO 4217.
 
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal, FloatOperation, InvalidOperation, Overflow
+from functools import lru_cache
 
 CONTEXT = Context(prec=34, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, FloatOperation])
 
@@ -31,6 +32,7 @@ def parse_amount(text: str) -> Decimal:
     return Decimal(text)
 
 
+@lru_cache(maxsize=512)
 def minor_unit(currency: str) -> int:
     """Decimals of a currency: 2 for USD, 0 for JPY, 3 for KWD."""
     if not (len(currency) == 3 and currency.isascii() and currency.isupper()):

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     street: str = ""
     unit: str = ""
     city: str = ""
