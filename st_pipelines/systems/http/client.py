@@ -7,13 +7,15 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from st_pipelines.credentials.secret import Secret
 from st_pipelines.systems.http import retries
 from st_pipelines.systems.http.auth import Auth
 from st_pipelines.systems.http.breaker import Breaker
 from st_pipelines.systems.http.calls import WRITES, Call, Happened
 from st_pipelines.systems.http.deadline import Deadline, Timeouts
-from st_pipelines.systems.http.errors import BreakerOpen, Misconfigured, NotExecuted, SignInRefused
+from st_pipelines.systems.http.errors import BadAnswer, BreakerOpen, Misconfigured, NotExecuted, SignInRefused
 from st_pipelines.systems.http.faults import fault_of
 from st_pipelines.systems.http.origin import parse_base_url
 from st_pipelines.systems.http.rate import Gate
@@ -213,10 +215,9 @@ class HttpClient:
         if 200 <= status < 300 and check is not None:
             try:
                 check(self._reply(call, answer))
-            except ValueError as error:
-                return Happened(
-                    retries.GARBLED, f"{why} with a body that cannot be used: {one_line(str(error))}", answer
-                )
+            except (ValueError, msgspec.MsgspecError, BadAnswer) as error:
+                reason = error.what if isinstance(error, BadAnswer) else f"{why} with an unusable body ({error})"
+                return Happened(retries.GARBLED, one_line(reason), answer)
             return Happened(status, why, answer)
         if 400 <= status < 500 and status not in retries.TABLE and not _is_of_the_system(answer):
             return Happened(retries.NO_DEFINITE_REFUSAL, f"{why}, perhaps by a gateway on the way", answer)

@@ -118,7 +118,8 @@ class RateGate:
         if row is None:
             self._run("create")
             return 0.0
-        blocked_s, ahead_s = (row.blocked_until - row.now) / 1e6, (row.tat - row.now) / 1e6
+        now = int(row.now)
+        blocked_s, ahead_s = (int(row.blocked_until) - now) / 1e6, (int(row.tat) - now) / 1e6
         if (
             blocked_s > LONGEST_BLOCK_S + CLOCK_SLACK_S
             or ahead_s > LONGEST_LINE_S + self._burst_us / 1e6 + CLOCK_SLACK_S

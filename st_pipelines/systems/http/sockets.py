@@ -5,10 +5,10 @@ httpcore takes its time limits per operation: one byte a second would pass them 
 in place for the thread that serves it, and every read, write, handshake and look-up stays within it.
 """
 
+import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterable
 from typing import Any
 
 import httpcore
@@ -17,6 +17,8 @@ from st_pipelines.systems.http.deadline import Deadline
 from st_pipelines.systems.http.origin import Origin, refused_address
 
 CHUNK = 256 * 1024  # bytes asked of the kernel at once: fewer rounds through the parser for pages of megabytes
+
+TOGETHER = 64 * 1024
 
 _serving = threading.local()
 
@@ -80,52 +82,45 @@ def _within(limit: float | None, exhausted: type[Exception]) -> float:
     return left
 
 
-class CheckedNetwork(httpcore.NetworkBackend):
-    """Opens connections for one origin."""
-
-    def __init__(self, origin: Origin, private_network: bool) -> None:
-        self._origin = origin
-        self._private_network = private_network
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        deadline = Deadline(_within(timeout, httpcore.ConnectTimeout))
-        addresses = _resolve(host, port, deadline)
-        for address in addresses:
-            why = refused_address(address[4][0], self._origin, self._private_network)
-            if why:
-                raise AddressRefused(f"{host} has the address {address[4][0]}, to which we do not connect: {why}")
-        failure: OSError | None = None
-        for family, kind, protocol, _, where in addresses:
-            opened = socket.socket(family, kind, protocol)
-            try:
-                opened.settimeout(max(deadline.left(), 0.001))
-                opened.connect(where)
-                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return Stream(opened)
-            except OSError as error:
-                opened.close()
-                failure = error
-                if deadline.left() <= 0:
-                    break
-        if isinstance(failure, TimeoutError) or failure is None:
-            raise httpcore.ConnectTimeout(f"no connection to {host} port {port} in time")
-        raise httpcore.ConnectError(f"no connection to {host} port {port}: {failure.strerror or failure}")
+def connect(origin: Origin, private_network: bool, timeout: float) -> "Stream":
+    """A connection to one of the checked addresses of an origin, without TLS yet. Raises httpcore's connect errors."""
+    deadline = Deadline(_within(timeout, httpcore.ConnectTimeout))
+    host, port = origin.host, origin.port
+    addresses = _resolve(host, port, deadline)
+    for address in addresses:
+        why = refused_address(address[4][0], origin, private_network)
+        if why:
+            raise AddressRefused(f"{host} has the address {address[4][0]}, to which we do not connect: {why}")
+    failure: OSError | None = None
+    for family, kind, protocol, _, where in addresses:
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.settimeout(max(deadline.left(), 0.001))
+            opened.connect(where)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return Stream(opened)
+        except OSError as error:
+            opened.close()
+            failure = error
+            if deadline.left() <= 0:
+                break
+    if isinstance(failure, TimeoutError) or failure is None:
+        raise httpcore.ConnectTimeout(f"no connection to {host} port {port} in time")
+    raise httpcore.ConnectError(f"no connection to {host} port {port}: {failure.strerror or failure}")
 
 
 class Stream(httpcore.NetworkStream):
-    """One connection, plain or TLS."""
+    """One connection, plain or TLS. Head and body of a request wait for each other and leave together."""
 
     def __init__(self, opened: socket.socket) -> None:
         self._socket = opened
+        self._waiting = bytearray()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            self._flush(timeout)
+        except httpcore.WriteError:
+            pass  # as httpcore does: the other side may have answered early and closed, so listen first
         limit = _within(timeout, httpcore.ReadTimeout)
         try:
             self._socket.settimeout(limit)
@@ -138,7 +133,13 @@ class Stream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        view, served = memoryview(buffer), _now(httpcore.WriteTimeout)
+        self._waiting += buffer
+        if len(self._waiting) >= TOGETHER:
+            self._flush(timeout)
+
+    def _flush(self, timeout: float | None) -> None:
+        view, served = memoryview(bytes(self._waiting)), _now(httpcore.WriteTimeout)
+        self._waiting.clear()
         while view:
             limit = _within(timeout, httpcore.WriteTimeout)
             try:
@@ -157,10 +158,9 @@ class Stream(httpcore.NetworkStream):
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        limit = _within(timeout, httpcore.ConnectTimeout)
+    ) -> "Stream":
         try:
-            self._socket.settimeout(limit)
+            self._socket.settimeout(_within(timeout, httpcore.ConnectTimeout))
             return Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
         except TimeoutError:
             self.close()
@@ -172,27 +172,14 @@ class Stream(httpcore.NetworkStream):
             self.close()
             raise httpcore.ConnectError(f"no TLS: {error.strerror or error}") from None
 
-    def get_extra_info(self, info: str) -> Any:
-        if info == "socket":
-            return self._socket
-        if info == "ssl_object" and isinstance(self._socket, ssl.SSLSocket):
-            return self._socket
-        if info == "is_readable":
-            return _is_readable(self._socket)
-        return None
-
-
-def _is_readable(opened: socket.socket) -> bool:
-    """True where an idle connection has been closed, by us or by them, or has bytes that nobody asked for."""
-    if opened.fileno() < 0:
-        return True
-    try:
-        opened.settimeout(0)
-        return len(opened.recv(1, socket.MSG_PEEK) if not isinstance(opened, ssl.SSLSocket) else opened.recv(1)) >= 0
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except OSError:
-        return True
+    def has_something(self) -> bool:
+        """Of an idle connection: it was closed, by us or by them, or has bytes that nobody asked for."""
+        number = self._socket.fileno()
+        if number < 0 or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0):
+            return True
+        waiting = select.poll()
+        waiting.register(number, select.POLLIN)
+        return bool(waiting.poll(0))
 
 
 def _resolve(host: str, port: int, deadline: Deadline) -> list[Any]:

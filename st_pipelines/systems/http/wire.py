@@ -1,8 +1,8 @@
 """One request, one complete answer. Invariant: what is raised tells whether anything may have left this machine.
 
-Built on httpcore, the engine of httpx, rather than on ``httpx.Client``: total deadlines and pinned addresses need its
-network backend, which httpx does not hand through, and the rest of that client (redirects, cookies, environment proxies,
-a log line with the whole URL) would only have to be switched off (H4, K6).
+Built on the connection of httpcore, the engine of httpx, rather than on ``httpx.Client``: total deadlines, checked
+addresses and connections that are never shared need what lies under that client, and the rest of it (redirects, cookies,
+proxies from the environment, a log line with the whole URL) would only have to be switched off (H4, K6).
 """
 
 import os
@@ -17,11 +17,11 @@ import httpcore
 from st_pipelines.systems.http.deadline import Deadline, Timeouts
 from st_pipelines.systems.http.errors import Misconfigured
 from st_pipelines.systems.http.origin import Origin
+from st_pipelines.systems.http.pool import Pool
 from st_pipelines.systems.http.redact import one_line
-from st_pipelines.systems.http.sockets import AddressRefused, CheckedNetwork, Serving
+from st_pipelines.systems.http.sockets import AddressRefused, Serving
 
 LARGEST_BODY = 64 * 1024 * 1024
-KEEP_ALIVE_S = 3.0  # under the 5 s of common servers: a connection closed under a write costs a quiet period
 RATIO_FREE = 1024 * 1024
 LARGEST_RATIO = 200  # JSON compresses 5 to 50 times
 
@@ -73,39 +73,16 @@ class Wire:
         self._timeouts = timeouts
         self._largest_body = largest_body
         self._max_connections = max_connections
-        self._network = CheckedNetwork(origin, private_network)
+        self._private_network = private_network
         self._tls = _tls(ca_file, connection) if origin.scheme == "https" else None
         self._lock = threading.Lock()
-        self._pool = self._new_pool()
-        self._pid = os.getpid()
+        self._pool, self._pid = self._new_pool(), os.getpid()
 
     def send(
         self, method: str, target: str, headers: Mapping[str, str], content: bytes | None, deadline: Deadline
     ) -> Answer:
         """Sends once, never follows a redirect. Raises ``NotConnected`` or ``AnswerLost``."""
-        lines = [("Host", self._origin.host_header), *headers.items()]
-        if content is not None:
-            lines.append(("Content-Length", str(len(content))))
-        timeouts = self._timeouts
-        request = httpcore.Request(
-            method,
-            httpcore.URL(
-                scheme=self._origin.scheme.encode(),
-                host=self._origin.host.encode(),
-                port=self._origin.port,
-                target=target.encode("ascii"),
-            ),
-            headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in lines],
-            content=content,
-            extensions={
-                "timeout": {
-                    "connect": timeouts.connect_s,
-                    "read": timeouts.read_s,
-                    "write": timeouts.write_s,
-                    "pool": deadline.within(timeouts.pool_s),
-                }
-            },
-        )
+        request = self._request(method, target, headers, content)
         with Serving(deadline) as served:
             try:
                 return self._exchange(request, served)
@@ -127,40 +104,50 @@ class Wire:
 
     def close(self) -> None:
         """Closes idle connections; a later ``send`` opens new ones."""
-        with self._lock:
-            pool, self._pool = self._pool, self._new_pool()
-        pool.close()
+        self._pool.close()
+
+    def _request(self, method: str, target: str, headers: Mapping[str, str], content: bytes | None) -> httpcore.Request:
+        origin = self._origin
+        url = httpcore.URL(
+            scheme=origin.scheme.encode(), host=origin.host.encode(), port=origin.port, target=target.encode("ascii")
+        )
+        lines = [("Host", origin.host_header), *headers.items()]
+        if content is not None:
+            lines.append(("Content-Length", str(len(content))))
+        return httpcore.Request(
+            method,
+            url,
+            headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in lines],
+            content=content,
+            extensions={"timeout": {"read": self._timeouts.read_s, "write": self._timeouts.write_s}},
+        )
 
     def _exchange(self, request: httpcore.Request, served: Serving) -> Answer:
-        response = self._current_pool().handle_request(request)
+        pool = self._current_pool()
+        line, exact = pool.take(served.deadline), False
         try:
+            response = line.http.handle_request(request)
             headers = _headers(response.headers)
             length = _announced(headers, request.method, response.status)
             body = _Body(headers.get("content-encoding", ""), self._largest_body, length)
             for chunk in _pieces(response):
                 body.add(chunk)
             content = body.complete()
-            if not served.exact(length):
-                response.extensions["network_stream"].close()  # before the pool may hand it to the next request
+            response.close()
+            exact = served.exact(length)
             return Answer(response.status, headers, content)
         finally:
-            response.close()
+            pool.give_back(line, exact)
 
-    def _current_pool(self) -> httpcore.ConnectionPool:
+    def _current_pool(self) -> Pool:
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
                     self._pool, self._pid = self._new_pool(), os.getpid()
         return self._pool
 
-    def _new_pool(self) -> httpcore.ConnectionPool:
-        return httpcore.ConnectionPool(
-            ssl_context=self._tls,
-            max_connections=self._max_connections,
-            max_keepalive_connections=self._max_connections,
-            keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=self._network,
-        )
+    def _new_pool(self) -> Pool:
+        return Pool(self._origin, self._tls, self._timeouts, self._max_connections, self._private_network)
 
 
 class _Body:
@@ -227,7 +214,11 @@ def _announced(headers: Mapping[str, str], method: bytes, status: int) -> int | 
     if method == b"HEAD" or status in (204, 304):
         return 0
     length = headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and "transfer-encoding" not in headers else None
+    return (
+        int(length)
+        if length.isascii() and length.isdigit() and len(length) < 16 and "transfer-encoding" not in headers
+        else None
+    )
 
 
 def _tls(ca_file: str | None, connection: str) -> ssl.SSLContext:

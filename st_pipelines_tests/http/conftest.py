@@ -1,0 +1,36 @@
+"""Fixtures of this room: quick pauses, clients on hostile servers, a database with its tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from st_pipelines.credentials.secret import Secret
+from st_pipelines.database.engine import open_database
+from st_pipelines.database.schema import metadata
+from st_pipelines.systems.http import retries
+from st_pipelines.systems.http.auth import StaticHeaders
+from st_pipelines.systems.http.client import HttpClient
+from st_pipelines_tests.http.hostile import Hostile
+
+APP_KEY = "ak1.very-secret-app-key"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries without the long pauses of the field."""
+    monkeypatch.setattr(retries, "BASE_S", 0.01)
+
+
+@pytest.fixture
+def tables(database_url: str) -> Iterator[Engine]:
+    engine = open_database(database_url)
+    metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+def client_for(server: Hostile, **options: Any) -> HttpClient:
+    options.setdefault("auth", StaticHeaders({"ST-App-Key": Secret(APP_KEY), "Authorization": Secret("Bearer t0ken-abcdef")}))
+    return HttpClient("acme", options.pop("url", server.url), **options)
