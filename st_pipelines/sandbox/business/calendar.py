@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 TICKS = 10_000_000
@@ -12,12 +13,16 @@ _EPOCH = date(1970, 1, 1)
 def instant_text(ticks: int) -> str:
     """``2026-10-05T20:35:38.2876004Z``, as .NET prints it: up to seven decimals, trailing zeros left away."""
     seconds, fraction = divmod(ticks, TICKS)
-    days, second = divmod(seconds, 86_400)
-    minute, second = divmod(second, 60)
-    hour, minute = divmod(minute, 60)
-    day = _EPOCH + timedelta(days=days)
+    minutes, second = divmod(seconds, 60)
     tail = "Z" if not fraction else f".{fraction:07d}".rstrip("0") + "Z"
-    return f"{day.isoformat()}T{hour:02d}:{minute:02d}:{second:02d}{tail}"
+    return f"{_minute_text(minutes)}:{second:02d}{tail}"
+
+
+@lru_cache(maxsize=65_536)
+def _minute_text(minutes: int) -> str:
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"{_EPOCH + timedelta(days=days)}T{hour:02d}:{minute:02d}"
 
 
 def date_text(day: date) -> str:

@@ -14,6 +14,7 @@ from st_pipelines.sandbox.business.sales import HOUR, deal, rng_ticks
 # What becomes of an open invoice; the rest is paid exactly ("plain").
 STORIES = {"unpaid": 2800, "partial": 500, "overpaid": 300, "refunded": 150, "later": 400, "deposit": 200,
            "pending": 200, "voided": 120, "exported": 500, "two_halves": 200}  # fmt: skip
+SECOND_ACT = ("refunded", "later", "voided", "two_halves")
 
 
 class Cash:
@@ -26,15 +27,24 @@ class Cash:
     def run(self, invoices: list[Invoice], statements: list[list[Invoice]]) -> None:
         in_statement = {one.id for group in statements for one in group}
         adjusted = {one.adjusts_id: one for one in invoices if one.adjusts_id is not None}
-        open_ones = [one for one in invoices
-                     if one.is_eligible and one.total_cents > 0 and one.id not in in_statement]  # fmt: skip
-        for invoice, story in zip(open_ones, deal(self._rng, STORIES, len(open_ones)), strict=True):
+        owed = [one for one in invoices if one.is_eligible and one.total_cents > 0 and one.id not in in_statement]
+        open_ones = [one for one in owed if one.id not in adjusted]
+        for invoice, story in self._dealt(open_ones):
+            self._tell(story, invoice)
+        for invoice in owed:
             if invoice.id in adjusted:
                 self._refund_adjustment(invoice, adjusted[invoice.id])
-            else:
-                self._tell(story, invoice)
         for group in statements:
             self._settle(group, sum(one.total_cents for one in group), day=self._day(group[-1]) + 1)
+
+    def _dealt(self, invoices: list[Invoice]) -> list[tuple[Invoice, str]]:
+        """Stories to invoices, in the invoices' order; those with a second act to invoices that leave time for it."""
+        deck = deal(self._rng, STORIES, len(invoices))
+        early = [one.id for one in invoices if self._day(one) < len(self._month.days) - 15]
+        self._rng.shuffle(early)
+        long_ones = dict(zip(early, [one for one in deck if one in SECOND_ACT], strict=False))
+        short_ones = iter([one for one in deck if one not in SECOND_ACT])
+        return [(one, long_ones.get(one.id) or next(short_ones, "plain")) for one in invoices]
 
     def unknown_type(self, invoice: Invoice) -> None:
         """Money on account through a payment type that no mapping knows."""
@@ -64,7 +74,7 @@ class Cash:
                 payment.status, payment.batch = "Pending", None
             else:
                 payment.active = False
-                payment.modified = self._time(day + rng.randrange(1, 5))
+                payment.modified = max(self._time(day + rng.randrange(1, 5)), payment.created + TICKS)
         elif story == "two_halves":
             self._settle([invoice], total // 2, day)
             self._settle([invoice], total - total // 2, day + 1)

@@ -32,8 +32,8 @@ AWKWARD_COMMERCIAL = (
     "100% Natural Foods, Inc.",
     "Kraków Bäckerei = Fresh Bread | Daily",
 )
-FIRST = ("Ada", "Carla", "Dmitri", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jamal", "Kate", "Liam", "Mona",
-         "Nils", "Olga", "Pedro", "Quinn", "Rosa", "Sven", "Tara", "Uma", "Victor", "Wendy", "Yusuf", "Zoë")  # fmt: skip
+FIRST = ("Ada", "Dmitri", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jamal", "Kate", "Liam", "Mona",
+         "Nils", "Olga", "Pedro", "Quinn", "Rosa", "Sven", "Tara", "Uma", "Victor", "Zoë")  # fmt: skip
 LAST = ("Abbott", "Barros", "Castillo", "Dubois", "Eriksen", "Fischer", "García", "Hansen", "Ivanov", "Jones", "Kim",
         "Lopez", "Moreau", "Novak", "Ortiz", "Patel", "Quiroga", "Rossi", "Schmidt", "Tanaka", "Ueda", "Vargas",
         "Walker", "Xu", "Young", "Zimmermann")  # fmt: skip

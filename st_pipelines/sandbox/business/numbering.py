@@ -2,11 +2,11 @@
 
 from random import Random
 
-STARTS = {"customer": 51_000_000, "location": 61_000_000, "contact": 71_000_000, "vendor": 81_000_000,
-          "job": 10_200_000_000, "invoice": 10_600_000_000, "line": 20_100_000_000, "payment": 11_000_000_000,
-          "application": 21_000_000_000, "order": 12_000_000_000, "order_line": 22_000_000_000,
-          "receipt": 13_000_000_000, "receipt_line": 23_000_000_000, "bill": 14_000_000_000,
-          "bill_line": 24_000_000_000}  # fmt: skip
+STARTS = {"customer": 51_400_318, "location": 61_720_004, "contact": 71_093_551, "vendor": 81_306_112,
+          "job": 10_241_870_377, "invoice": 10_658_129_440, "line": 20_118_443_206, "payment": 11_472_650_918,
+          "application": 21_330_172_655, "order": 12_907_311_024, "order_line": 22_604_915_733,
+          "receipt": 13_155_820_469, "receipt_line": 23_871_604_112, "bill": 14_539_274_806,
+          "bill_line": 24_093_715_580}  # fmt: skip
 
 
 class Numbering:

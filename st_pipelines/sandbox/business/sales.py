@@ -111,7 +111,7 @@ class Sales:
         elif story == "two_for_job":
             self._add(customer, unit, day, maker, maker.counter(), job=job)
         elif story == "back_dated":
-            invoice.invoice_date -= timedelta(days=rng.randrange(3, 20))
+            invoice.invoice_date -= timedelta(days=day + rng.randrange(1, 9))
             invoice.due_date = invoice.invoice_date + timedelta(days=TERM_DAYS[invoice.terms])
         elif story in ("adjusted", "adjusted_twice"):
             self._adjust(invoice, customer, job, day, 2 if story == "adjusted_twice" else 1)

@@ -4,6 +4,7 @@ Below ``/_sandbox`` it adds ``GET``/``POST /_sandbox/settings`` (see ``settings.
 ``POST /_sandbox/business`` (see ``actions.Actions``) to what every sandbox system has.
 """
 
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -64,10 +65,21 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
 
 
 def load(books: Books, business: Business) -> None:
-    """Puts a generated business into the books, in one transaction."""
-    with books.transaction():
-        for entity, record in all_records(business):
-            books.put(entity, str(record["id"]), record)
+    """Puts a generated business into the books, in one transaction.
+
+    The cyclic collector rests meanwhile and never looks at these records again: there are no cycles among them, and
+    walking a large month's objects would stop the server for seconds, again and again.
+    """
+    was_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with books.transaction():
+            for entity, record in all_records(business):
+                books.put(entity, str(record["id"]), record)
+    finally:
+        gc.freeze()
+        if was_collecting:
+            gc.enable()
 
 
 def routes(books: Books, clock: Clock, settings: CurrentSettings | Settings) -> list[Route]:

@@ -1,0 +1,1 @@
+"""Behaviour of the ServiceTitan sandbox and of the business in it."""
