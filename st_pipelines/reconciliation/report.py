@@ -5,7 +5,6 @@ shown as what they are, and only http(s) addresses become links.
 """
 
 import os
-import re
 import tempfile
 from collections.abc import Sequence
 from itertools import groupby
@@ -20,11 +19,9 @@ from st_pipelines.reconciliation.causes import CAUSES
 from st_pipelines.reconciliation.control_totals import SIDES, folded
 from st_pipelines.reconciliation.plot import plots
 from st_pipelines.reconciliation.result import Reconciliation
+from st_pipelines.reconciliation.visible import INVISIBLE, visible
 
 MOST_VARIANCES = 2_000  # a browser stays quick; the CSV has them all
-
-# C0 and C1 controls, zero-width characters, bidirectional overrides and isolates, byte order mark (H8).
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def render_html(result: Reconciliation) -> str:
@@ -58,19 +55,13 @@ def write_report(result: Reconciliation, path: Path) -> Path:
     return path
 
 
-def visible(text: object) -> str:
-    """Invisible and direction-changing characters as ``\\u202e``; line breaks as spaces."""
-    plain = re.sub(r"[\r\n\t]+", " ", str(text))
-    return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", plain)
-
-
 def safe_link(url: str) -> str:
     """The address where it is plain http(s), else nothing: ``javascript:`` must not become clickable."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    plain = url.lower().startswith(("http://", "https://")) and not _INVISIBLE.search(url)
+    plain = url.lower().startswith(("http://", "https://")) and not INVISIBLE.search(url)
     return url if plain and parts.netloc else ""
 
 

@@ -18,9 +18,10 @@ from st_pipelines.documents.mapped import Hold
 from st_pipelines.reconciliation.documents import triples
 from st_pipelines.reconciliation.export import safe_cell, totals_csv, variances_csv
 from st_pipelines.reconciliation.overview import day_totals, flow_states
-from st_pipelines.reconciliation.report import render_html, safe_link, visible
+from st_pipelines.reconciliation.report import render_html, safe_link
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
 from st_pipelines.reconciliation.second_witness import JOURNAL_SUMMARY, compare_with_journal
+from st_pipelines.reconciliation.visible import visible
 from st_pipelines_tests.reconciliation.books import COMPANY, Books, as_found, document
 
 HOSTILE = "<script>alert('x')</script>\u202eevil\x00 =cmd|'/c calc'!A1 \"onload=1"
