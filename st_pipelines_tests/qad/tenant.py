@@ -53,7 +53,7 @@ class Tenant:
 
     def writes(self) -> list[dict[str, Any]]:
         requests = self.control("log")["requests"]
-        return [one for one in requests if one["method"] == "POST" and "token" not in one["path"]]
+        return [one for one in requests if one["method"] == "POST" and "/api/" in one["path"]]
 
     def write(self, document: MappedDocument, op: str = "create", *, previous: MappedDocument | None = None,
               reference: str = "") -> Write:  # fmt: skip

@@ -96,9 +96,17 @@ def record_of(body: bytes, entity: Entity) -> Record:
     return records[0]
 
 
+_KEY_ORDER = ("sharedSetCode", "domain", "entity", "daybook", "year", "period", "voucher", "code")
+
+
+def key_names(entity: Entity) -> list[str]:
+    """The logical keys in one order for every tenant: an id stays the same when a profile is written anew."""
+    return sorted(entity.keys, key=lambda name: (_KEY_ORDER.index(name) if name in _KEY_ORDER else 99, name))
+
+
 def key_values(record: Record, entity: Entity) -> dict[str, str]:
     """The record's keys by logical name; raises ``ValueError`` where one is missing or blank."""
-    values = {logical: _key_text(record.get(wire)) for logical, wire in entity.keys.items()}
+    values = {logical: _key_text(record.get(entity.keys[logical])) for logical in key_names(entity)}
     blank = [entity.keys[logical] for logical, value in values.items() if not value]
     if blank:
         raise ValueError(f"no {', '.join(blank)} in the record")
@@ -114,16 +122,16 @@ def _key_text(value: object) -> str:
 
 
 def target_id(record: Record, entity: Entity) -> str:
-    """The key values in the profile's order: ``10USACO|ARINV|2026|17``; ``CUST|00000042``."""
+    """The key values: ``10USACO|ARINV|2026|17``; ``CUST|00000042``."""
     return "|".join(key_values(record, entity).values())
 
 
 def keys_of(identifier: str, entity: Entity) -> dict[str, str]:
     """The inverse of ``target_id``. Raises ``CannotRender``."""
-    parts = identifier.split("|")
-    if len(parts) != len(entity.keys) or not all(parts):
-        raise CannotRender(f"{identifier!r} is not an id of {entity.path} ({'|'.join(entity.keys)})")
-    return dict(zip(entity.keys, parts, strict=True))
+    parts, names = identifier.split("|"), key_names(entity)
+    if len(parts) != len(names) or not all(parts):
+        raise CannotRender(f"{identifier!r} is not an id of {entity.path} ({'|'.join(names)})")
+    return dict(zip(names, parts, strict=True))
 
 
 def number(record: Record, entity: Entity) -> str:
