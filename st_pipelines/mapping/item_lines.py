@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from st_pipelines.mapping.analysis import Judged, judge_pairs
 from st_pipelines.mapping.effective import Flags, Ints
-from st_pipelines.mapping.findings import Columns
+from st_pipelines.mapping.findings import Columns, constant
 from st_pipelines.mapping.header import Header
 from st_pipelines.mapping.intake import Intake, is_blank
 from st_pipelines.mapping.ledger_lines import Check, account_checks, blanks, judged_columns
@@ -36,7 +36,7 @@ def map_item_lines(
     texts = {"business_unit_id": ids} | {name: intake.line_text(name) for name in ("item", "item_type", "gl_hint")}
     rows = accounts.find(accounts.codes(texts), days)
     judged = judge_pairs(accounts, rows, header.units.lookup, unit_rows, reference)
-    values: Columns = {"business_unit_id": ids}
+    values: Columns = {"business_unit_id": ids, "account_file": constant(table.file)}
     foreign = own & header.units.differ(unit_rows, header.unit_rows[doc_of])
     companies: Columns = {
         "business_unit_id": ids,
