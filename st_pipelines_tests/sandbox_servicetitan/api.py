@@ -17,8 +17,16 @@ class Api:
 
     def __init__(self, origin: str) -> None:
         self.http = httpx.Client(base_url=origin, timeout=30)
-        answer = self.ask_token()
-        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}", "ST-App-Key": "ak1.sandbox"}
+        self.headers = {"ST-App-Key": "ak1.sandbox"}
+        self.renew()
+
+    def renew(self) -> None:
+        self.headers["Authorization"] = f"Bearer {self.ask_token().json()['access_token']}"
+
+    def wait(self, seconds: int) -> None:
+        """Lets time pass in the sandbox, and fetches a token that is good afterwards."""
+        self.control("clock", {"advance": seconds})
+        self.renew()
 
     def ask_token(self, **changes: str) -> httpx.Response:
         form = {"grant_type": "client_credentials", "client_id": "cid.sandbox", "client_secret": "cs.sandbox"}

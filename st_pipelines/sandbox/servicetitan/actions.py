@@ -42,8 +42,8 @@ class Actions:
         try:
             with self._books.transaction():
                 return known[name](**arguments)
-        except (TypeError, ArithmeticError) as error:
-            raise ActionRefused(f"{name}: {error}") from error
+        except (TypeError, LookupError, ArithmeticError) as error:
+            raise ActionRefused(f"{name}: {type(error).__name__} {error}") from error
 
     def edit_invoice_line(self, invoice_id: int, price: str, line: int = 0) -> list[Record]:
         """Another price on one line, posted or exported as it is; totals, tax and balance follow."""
@@ -105,7 +105,10 @@ class Actions:
     ) -> list[Record]:  # fmt: skip
         """A new counter sale. A line is {"type", "quantity", "price", "sku"?, "taxable"?, "businessUnitId"?}."""
         unit, stamp = UNIT[business_unit_id], self._stamp()
-        pattern = next(one for one in self._books.all("invoices") if one["businessUnit"]["id"] == business_unit_id)
+        of_unit = [one for one in self._books.all("invoices") if one["businessUnit"]["id"] == business_unit_id]
+        if not of_unit:
+            raise ActionRefused(f"no invoice of business unit {business_unit_id} to take the addresses from")
+        pattern = of_unit[0]
         customer = pattern["customer"]
         if customer_id is not None:
             held = self._held("customers", customer_id)

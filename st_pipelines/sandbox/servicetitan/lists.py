@@ -43,8 +43,7 @@ class Lister:
         number, size = self._page_and_size(given, settings)
         rows = self._rows(given, parent, settings)
         first, last = (number - 1) * size, number * size
-        more = last < len(rows)
-        chosen = _drifted(rows, first, last, settings.drift)
+        chosen, more = _drifted(rows, first, last, settings.drift)
         omits = self._listing.omits
         data = b"[" + b",".join([self._bytes(row, omits, settings) for row in chosen]) + b"]"
         if self._listing.bare:
@@ -168,11 +167,12 @@ def _within(value: int, low: int | None, high: int | None) -> bool:
     return (low is None or low <= value) and (high is None or value < high)
 
 
-def _drifted(rows: Sequence[Row], first: int, last: int, drift: str) -> Sequence[Row]:
-    """What a client gets when rows move between two page reads: one twice, or one never."""
-    if first == 0 or not drift:
-        return rows[first:last]
-    return rows[first - 1 : last - 1] if drift == "duplicate" else rows[first + 1 : last + 1]
+def _drifted(rows: Sequence[Row], first: int, last: int, drift: str) -> tuple[Sequence[Row], bool]:
+    """A page and whether there is more. With ``drift``, as if between the first page and the next one a row before them
+    had come in (the last row of page one comes again) or gone (the first row of page two is never seen)."""
+    shift = {"duplicate": 1, "omit": -1}.get(drift, 0)
+    more = last < len(rows) + shift
+    return (rows[first:last] if first == 0 else rows[first - shift : last - shift]), more
 
 
 def _whole(given: Parameters, name: str, default: int) -> int:
