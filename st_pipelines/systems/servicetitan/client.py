@@ -1,116 +1,93 @@
-"""One ServiceTitan tenant over HTTP. Invariant: every path names the tenant that the connection is pinned to, and the
-token was issued for that tenant.
+"""Makes the client of a stored connection. Invariant: nothing is guessed; a setting that is missing, unknown or of the
+wrong kind is named before anything is sent.
+
+Settings: ``tenant``; optional ``base_url`` and ``auth_url`` (production where absent), ``ca_file``,
+``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``. Secrets: ``app_key``,
+``client_id``, ``client_secret``.
 """
 
-import base64
-import binascii
-import json
-import logging
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Any
+import hashlib
+from datetime import timedelta
 
+import msgspec
+from sqlalchemy import Engine
+
+from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.credentials.secret import Secret
-from st_pipelines.systems.http.auth import Auth
+from st_pipelines.credentials.tokens import TokenCache
+from st_pipelines.credentials.vault import Connection
+from st_pipelines.systems.http.auth import ClientCredentials
 from st_pipelines.systems.http.client import HttpClient
-from st_pipelines.systems.http.errors import BadAnswer, SignInRefused
-from st_pipelines.systems.http.reply import Reply
+from st_pipelines.systems.http.deadline import Timeouts
+from st_pipelines.systems.http.errors import Misconfigured
+from st_pipelines.systems.http.rate import RateGate
+from st_pipelines.systems.servicetitan.tenant import Reading, ServiceTitan
 
-log = logging.getLogger("st_pipelines.servicetitan")
+PRODUCTION = "https://api.servicetitan.io"
+PRODUCTION_AUTH = "https://auth.servicetitan.io"
+TOKEN_PATH = "/connect/token"
+SECRETS = ("app_key", "client_id", "client_secret")
 
-SKEW_WORTH_A_WARNING, SKEW_REFUSED = timedelta(seconds=30), timedelta(minutes=5)  # reliability X10
 
-Params = Sequence[tuple[str, str]]
+class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """``auth_url``: the auth server without path. ``rate_per_s``: calls a second that ServiceTitan grants per app and
+    tenant. ``timeout_s``: of one call in all."""
 
-
-@dataclass(frozen=True)
-class Reading:
-    """How lists are read. ``overlap``: how far before a window its reading starts (X1). ``look_ahead``: pages asked for
-    at once. ``attempts``: how often a window is read when its rows move meanwhile (X5)."""
-
-    overlap: timedelta = timedelta(minutes=10)
+    tenant: str
+    base_url: str = PRODUCTION
+    auth_url: str = PRODUCTION_AUTH
+    ca_file: str | None = None
+    private_network: bool = False
+    rate_per_s: float = 60.0
+    timeout_s: float = 100.0
     page_size: int = 500
     look_ahead: int = 3
-    attempts: int = 4
+    overlap_s: float = 600.0
 
 
-class ServiceTitan:
-    """Thread-safe. Make one a process with ``connect``, close it at the end."""
+def connect(connection: Connection, engine: Engine, keyring: Keyring, *, tenant: str = "") -> ServiceTitan:
+    """``tenant``: the integration's pin, compared with the connection's before anything is sent. Raises
+    ``Misconfigured``."""
+    settings = read_settings(connection)
+    if tenant and tenant != settings.tenant:
+        raise _wrong(connection, f"it is for tenant {settings.tenant}, the integration is pinned to tenant {tenant}")
+    secrets, ca_file, private = connection.secrets, settings.ca_file, settings.private_network
+    auth = ClientCredentials(
+        connection.name, settings.auth_url.rstrip("/") + TOKEN_PATH, secrets["client_id"], secrets["client_secret"],
+        TokenCache(engine, keyring), extra_headers={"ST-App-Key": secrets["app_key"]},
+        ca_file=ca_file, private_network=private,
+    )  # fmt: skip
+    scope = rate_scope(secrets["app_key"], settings.tenant)
+    http = HttpClient(
+        connection.name, settings.base_url, auth,
+        gate=RateGate(engine, scope, settings.rate_per_s, connection=connection.name),
+        timeouts=Timeouts(total_s=settings.timeout_s), max_connections=settings.look_ahead + 1,
+        ca_file=ca_file, private_network=private,
+    )  # fmt: skip
+    reading = Reading(timedelta(seconds=settings.overlap_s), settings.page_size, settings.look_ahead)
+    return ServiceTitan(http, auth, connection.name, settings.tenant, reading)
 
-    def __init__(
-        self, http: HttpClient, auth: Auth, connection: str, tenant: str, reading: Reading | None = None
-    ) -> None:
-        self._http, self._auth = http, auth
-        self.connection, self.tenant = connection, tenant
-        self.reading = reading or Reading()
-        self._identified = False
-        self._lock = threading.Lock()
 
-    def read(
-        self, module: str, path: str, params: Params, *, entity: str, reference: str = "",
-        check: Callable[[Reply], object] | None = None,
-    ) -> Reply:  # fmt: skip
-        """GET below the tenant. ``check`` may raise ``ValueError`` on an answer that is worth asking for again."""
-        self.identify()
-        reply = self._http.read(self._path(module, path), params, entity=entity, reference=reference, check=check)
-        self._compare_clocks(reply)
-        return reply
+def read_settings(connection: Connection) -> Settings:
+    """The checked settings of a connection. Raises ``Misconfigured``, naming the setting."""
+    try:
+        settings = msgspec.convert(dict(connection.settings), Settings)
+    except msgspec.ValidationError as error:
+        raise _wrong(connection, f"its settings cannot be used: {error}") from None
+    missing = [name for name in SECRETS if not connection.secrets.get(name)]
+    if missing:
+        raise _wrong(connection, f"it lacks the secret {' and '.join(missing)}")
+    if not (settings.tenant.isascii() and settings.tenant.isdigit() and len(settings.tenant) < 20):
+        raise _wrong(connection, "its tenant must be the tenant's number")
+    if not (1 <= settings.page_size <= 5000 and 1 <= settings.look_ahead <= 16 and 0 <= settings.overlap_s <= 86400):
+        raise _wrong(connection, "page_size must be 1-5000, look_ahead 1-16, overlap_s 0-86400")
+    return settings
 
-    def write(self, module: str, path: str, content: bytes, *, entity: str, reference: str) -> Reply:
-        """POST below the tenant, sent once: see ``HttpClient.write``."""
-        self.identify()
-        return self._http.write("POST", self._path(module, path), content=content, entity=entity, reference=reference)
 
-    def identify(self) -> None:
-        """Signs in and compares the tenant that the token was issued for with the pinned one, once a process.
+def rate_scope(app_key: Secret, tenant: str) -> str:
+    """One gate per app and tenant, whatever the connection is called; the key itself is not in it."""
+    return f"servicetitan|{hashlib.sha256(app_key.reveal().encode()).hexdigest()[:16]}|{tenant}"
 
-        Raises ``SignInRefused`` for another tenant. A token that does not name its tenant proves nothing and passes:
-        the gateway then decides by the tenant in the path.
-        """
-        with self._lock:
-            if self._identified:
-                return
-            named = str(self.claims().get("tenant", ""))
-            if named and named != self.tenant:
-                raise SignInRefused(
-                    f"the credentials belong to tenant {named}, the connection is pinned to tenant {self.tenant}",
-                    connection=self.connection, cure="add the connection again with the right tenant's credentials",
-                )  # fmt: skip
-            self._identified = True
 
-    def claims(self) -> Mapping[str, Any]:
-        """What the current access token says about itself; empty where it is opaque. Not verified, only a hint."""
-        carried = next((v for k, v in self._auth.headers().items() if k.lower() == "authorization"), "")
-        token = carried.reveal() if isinstance(carried, Secret) else carried
-        parts = token.removeprefix("Bearer ").split(".")
-        if len(parts) != 3:
-            return {}
-        try:
-            found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)), parse_float=str)
-        except (binascii.Error, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
-
-    def close(self) -> None:
-        self._http.close()
-
-    def _path(self, module: str, path: str) -> str:
-        return f"/{module}/v2/tenant/{self.tenant}/{path}"
-
-    def _compare_clocks(self, reply: Reply) -> None:
-        """Windows are cut by our clock and filled by theirs (X10)."""
-        try:
-            theirs = parsedate_to_datetime(reply.headers.get("date", ""))
-        except ValueError:
-            return
-        skew = abs(datetime.now(UTC) - theirs.astimezone(UTC))
-        if skew >= SKEW_REFUSED:
-            raise BadAnswer(
-                f"its clock and ours differ by {skew.total_seconds():.0f} s: windows would have gaps",
-                connection=self.connection, cure="set this machine's clock, then run the day again",
-            )  # fmt: skip
-        if skew >= SKEW_WORTH_A_WARNING:
-            log.warning("%s: its clock and ours differ by %.0f s", self.connection, skew.total_seconds())
+def _wrong(connection: Connection, what: str) -> Misconfigured:
+    return Misconfigured(what, connection=connection.name, cure=f"add the connection {connection.name} again")

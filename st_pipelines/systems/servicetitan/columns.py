@@ -19,7 +19,7 @@ from msgspec.structs import astuple
 
 from st_pipelines.documents.frames import AMOUNT, INSTANT
 from st_pipelines.systems.servicetitan.fields import Field, fields
-from st_pipelines.systems.servicetitan.models import Record
+from st_pipelines.systems.servicetitan.record import Record
 
 _PLAIN_AMOUNT = r"^-?[0-9]{1,15}(\.[0-9]{1,8})?$"
 _MIDNIGHT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T00:00:00(\.0{1,7})?Z?)?$"

@@ -20,7 +20,7 @@ from st_pipelines.systems.http.exact_json import decode as exact_json
 from st_pipelines.systems.servicetitan.columns import Shape, UnfitValue, exact_instants, shape, tables
 from st_pipelines.systems.servicetitan.entities import Entity
 from st_pipelines.systems.servicetitan.fields import fields
-from st_pipelines.systems.servicetitan.models import Record
+from st_pipelines.systems.servicetitan.record import Record
 
 UNREADABLE = pa.schema(
     [("id", pa.int64()), ("modified_on", pa.string()), ("modified_at", INSTANT), ("error", pa.string()),

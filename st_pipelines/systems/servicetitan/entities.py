@@ -12,8 +12,8 @@ Why lists and not export feeds: docs/adr/0004-list-or-export-feed.md.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from st_pipelines.systems.servicetitan import models
-from st_pipelines.systems.servicetitan.models import Record
+from st_pipelines.systems.servicetitan import models, party_models, reference_models
+from st_pipelines.systems.servicetitan.record import Record
 
 Filters = tuple[tuple[str, str], ...]
 
@@ -80,39 +80,39 @@ _DAILY: Sequence[Entity] = (
            "tn.acc.inventorybills:r", models.Bill, "bill", feed="export/inventory-bills", sorted_by_id=False,
            children={"items": "bill_items"}),
     Entity("purchase_orders", "Purchase orders, whole", "inventory", "purchase-orders", "tn.inv.purchaseorders:r",
-           models.PurchaseOrder, children={"items": "purchase_order_items"},
+           party_models.PurchaseOrder, children={"items": "purchase_order_items"},
            named_by=(Naming("bills", "bills", "purchase_order_id"),)),
     # A bill waits for its receipts, which may be older than the day: they are found by their order.
     Entity("receipts", "Goods received against purchase orders", "inventory", "receipts", "tn.inv.receipts:r",
-           models.Receipt, filters=_ANY, ids=Ids("purchaseOrderIds", "purchase_order_id"),
+           party_models.Receipt, filters=_ANY, ids=Ids("purchaseOrderIds", "purchase_order_id"),
            children={"items": "receipt_items"}, named_by=(Naming("bills", "bills", "purchase_order_id"),)),
-    Entity("vendors", "Vendors with address and contact", "inventory", "vendors", "tn.inv.vendors:r", models.Vendor,
+    Entity("vendors", "Vendors with address and contact", "inventory", "vendors", "tn.inv.vendors:r", party_models.Vendor,
            "vendor", _ANY, ids=Ids(repeated=True), named_by=(Naming("bills", "bills", "vendor_id"),)),
     # A balance moves modifiedOn unless told otherwise; contacts and locations do not move it at all.
     Entity("customers", "Customers with their bill-to address", "crm", "customers", "tn.crm.customers:r",
-           models.Customer, "customer", (*_ANY, ("excludeAccountingChangesFromModifiedDateRange", "true")),
+           party_models.Customer, "customer", (*_ANY, ("excludeAccountingChangesFromModifiedDateRange", "true")),
            named_by=(Naming("invoices", "invoices", "customer_id"), Naming("payments", "payments", "customer_id")),
            woken_by=("customer_contacts", "locations")),
     Entity("customer_contacts", "Phones and e-mail addresses of customers", "crm", "customers/contacts",
-           "tn.crm.customers:r", models.CustomerContact, sorted_by_id=False,
+           "tn.crm.customers:r", party_models.CustomerContact, sorted_by_id=False,
            ids=Ids("customerIds", "customer_id"), named_by=(Naming("customers", "customers", "id"),)),
     # The list takes one customerId a call; see read.by_ids for when the whole list is the cheaper way.
     Entity("locations", "Service locations with their tax zone", "crm", "locations", "tn.crm.locations:r",
-           models.Location, filters=_ANY, ids=Ids("customerId", "customer_id", at_most=1),
+           party_models.Location, filters=_ANY, ids=Ids("customerId", "customer_id", at_most=1),
            named_by=(Naming("customers", "customers", "id"),)),
 )  # fmt: skip
 
 _REFERENCE: Sequence[Entity] = (
     Entity("business_units", "Business units", "settings", "business-units", "tn.stt.businessunits:r",
-           models.BusinessUnit, filters=_ANY, windowed=False, sorted_by_id=False),
+           reference_models.BusinessUnit, filters=_ANY, windowed=False, sorted_by_id=False),
     Entity("payment_types", "Payment types", "accounting", "payment-types", "tn.acc.paymenttypes:r",
-           models.PaymentType, filters=_ANY, windowed=False, sorted_by_id=False),
+           reference_models.PaymentType, filters=_ANY, windowed=False, sorted_by_id=False),
     Entity("payment_terms", "Payment terms", "accounting", "payment-terms", "tn.acc.paymentterms:r",
-           models.PaymentTerm, windowed=False),
+           reference_models.PaymentTerm, windowed=False),
     Entity("tax_zones", "Tax zones with their rates", "accounting", "tax-zones", "tn.acc.taxzones:r",
-           models.TaxZone, filters=_ANY, windowed=False, children={"rates": "tax_zone_rates"}),
+           reference_models.TaxZone, filters=_ANY, windowed=False, children={"rates": "tax_zone_rates"}),
     Entity("gl_accounts", "General-ledger accounts, as hints for the mapping", "accounting", "gl-accounts",
-           "tn.acc.glaccounts:r", models.GlAccountExtended, filters=_ANY, windowed=False),
+           "tn.acc.glaccounts:r", reference_models.GlAccountExtended, filters=_ANY, windowed=False),
 )  # fmt: skip
 
 DAILY: Mapping[str, Entity] = {entity.name: entity for entity in _DAILY}

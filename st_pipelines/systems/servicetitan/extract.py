@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from st_pipelines.store.files import Store
 from st_pipelines.store.writer import TableWriter
 from st_pipelines.systems.servicetitan import feed
-from st_pipelines.systems.servicetitan.client import ServiceTitan
 from st_pipelines.systems.servicetitan.columns import schemas, tables
 from st_pipelines.systems.servicetitan.decode import UNREADABLE, Unreadable, shape_of, unreadable_table
 from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity
@@ -31,6 +30,7 @@ from st_pipelines.systems.servicetitan.pages import (
     instant_text,
     values,
 )
+from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 from st_pipelines.systems.servicetitan.walk import Distinct, by_ids, walk
 
 log = logging.getLogger("st_pipelines.servicetitan")
@@ -70,10 +70,10 @@ def extract_day(
     return landing.attempt(lambda: landing.land_day(window, referenced_ids), window)
 
 
-def extract_reference(client: ServiceTitan, store: Store, integration: str, entity: str) -> int:
-    """Reads one reference entity whole and replaces ``reference/source_<entity>``. Gives its number of rows."""
+def extract_reference(client: ServiceTitan, store: Store, integration: str, entity: str) -> Extracted:
+    """Reads one reference entity whole and replaces ``reference/source_<entity>``, partition ``current``."""
     landing = _Landing(client, store, integration, REFERENCE[entity], SNAPSHOT, REFERENCE_LAYER, f"source_{entity}")
-    return landing.attempt(landing.land_all, None).records
+    return landing.attempt(landing.land_all, None)
 
 
 class _Landing:

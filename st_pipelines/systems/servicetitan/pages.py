@@ -10,10 +10,10 @@ import pyarrow as pa
 from st_pipelines.store.files import Store
 from st_pipelines.systems.http.errors import BadAnswer
 from st_pipelines.systems.http.reply import Reply
-from st_pipelines.systems.servicetitan.client import ServiceTitan
 from st_pipelines.systems.servicetitan.columns import Shape, tables
 from st_pipelines.systems.servicetitan.decode import Page, decode_page, to_tables
 from st_pipelines.systems.servicetitan.entities import Entity
+from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 
 Params = list[tuple[str, str]]
 
