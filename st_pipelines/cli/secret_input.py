@@ -114,7 +114,7 @@ def _assignment(text: str) -> tuple[str, Any]:
     if not equals or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
         raise Usage("--set takes name=value, the name in small letters, e.g. --set base_url=https://…")
     if _SECRET_NAME.match(name):
-        raise Usage(f"{name} is a secret: never as an argument; use --from FILE, --from - or a terminal")
+        raise Usage(f"a secret such as {name} is never an argument; use --from FILE, --from - or a terminal")
     if value in ("true", "false"):
         return name, value == "true"
     if re.fullmatch(r"-?[0-9]{1,15}", value) and not name.endswith(("tenant", "client_id")):
