@@ -40,6 +40,10 @@ class QadClient:
         self.request_deadline_s = request_deadline_s
         self.reference_prefix = reference_prefix
 
+    def close(self) -> None:
+        """Closes idle connections."""
+        self.http.close()
+
     def read(self, path: str, books: Company, params: Params, *, entity: str, reference: str = "") -> object:
         """The JSON of a GET. Raises ``MissingPermission``, ``UntrustedAnswer`` or the kernel's errors."""
         answers: list[object] = []
