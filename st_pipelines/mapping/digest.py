@@ -18,7 +18,7 @@ _UNIT, _RECORD = "\x1f", "\x1e"  # ASCII's own separators
 def source_digests(intake: Intake, document: Sequence[str], line: Sequence[str] = ()) -> pa.Array:
     """SHA-256 per document over the named columns of the document and of its lines, in line order."""
     texts = _joined(intake.documents, document)
-    if line and intake.lines.num_rows:
+    if line:
         bounds = pa.array(intake.bounds, pa.int32())
         lines = pa.ListArray.from_arrays(bounds, _joined(intake.lines, line))
         texts = pc.binary_join_element_wise(texts, pc.binary_join(lines, _RECORD), _RECORD)
