@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from st_pipelines.store.files import Store
 
 DAILY = (
-    SourceEntity("invoices", "Invoices with their items, as modified that day.", ("invoices", "invoice_items")),
-    SourceEntity("payments", "Payments and refunds with their applications.", ("payments", "payment_applications")),
-    SourceEntity("bills", "Inventory bills with their items.", ("bills", "bill_items")),
-    SourceEntity("customers", "Customers modified that day or named by its invoices and payments.", ("customers",),
+    SourceEntity("invoices", "Invoices with their items, as modified that day.",
+                 ("invoices", "invoice_items", "invoices_unreadable")),
+    SourceEntity("payments", "Payments and refunds with their applications.",
+                 ("payments", "payment_applications", "payments_unreadable")),
+    SourceEntity("bills", "Inventory bills with their items.", ("bills", "bill_items", "bills_unreadable")),
+    SourceEntity("customers", "Customers modified that day or named by its invoices and payments.",
+                 ("customers", "customers_unreadable"),
                  named_by=("invoices", "payments")),
-    SourceEntity("customer_contacts", "Phone numbers and e-mail addresses of customers.", ("customer_contacts",),
-                 named_by=("invoices", "payments")),
-    SourceEntity("locations", "Service locations, one customer each.", ("locations",), named_by=("invoices",)),
-    SourceEntity("vendors", "Vendors modified that day or named by its bills.", ("vendors",), named_by=("bills",)),
+    SourceEntity("customer_contacts", "All phone numbers and e-mail addresses of the day's customers.",
+                 ("customer_contacts",), named_by=("customers",)),
+    SourceEntity("locations", "All service locations of the day's customers.", ("locations",), named_by=("customers",)),
+    SourceEntity("vendors", "Vendors modified that day or named by its bills.", ("vendors", "vendors_unreadable"),
+                 named_by=("bills",)),
     SourceEntity("purchase_orders", "Purchase orders modified that day or named by its bills.", ("purchase_orders",),
                  named_by=("bills",)),
     SourceEntity("receipts", "Goods receipts with their items, also those of the orders that the day's bills name.",
@@ -43,8 +47,8 @@ REFERENCE = {
 # Which column of which table names ids of the entity.
 NAMING_COLUMNS = {
     "customers": (("invoices", "customer_id"), ("payments", "customer_id")),
-    "customer_contacts": (("invoices", "customer_id"), ("payments", "customer_id")),
-    "locations": (("invoices", "location_id"),),
+    "customer_contacts": (("customers", "id"),),
+    "locations": (("customers", "id"),),  # their list is asked by customer
     "vendors": (("bills", "vendor_id"),),
     "purchase_orders": (("bills", "purchase_order_id"),),
     "receipts": (("bills", "purchase_order_id"),),

@@ -86,8 +86,9 @@ _DAILY: Sequence[Entity] = (
     Entity("receipts", "Goods received against purchase orders", "inventory", "receipts", "tn.inv.receipts:r",
            party_models.Receipt, filters=_ANY, ids=Ids("purchaseOrderIds", "purchase_order_id"),
            children={"items": "receipt_items"}, named_by=(Naming("bills", "bills", "purchase_order_id"),)),
-    Entity("vendors", "Vendors with address and contact", "inventory", "vendors", "tn.inv.vendors:r", party_models.Vendor,
-           "vendor", _ANY, ids=Ids(repeated=True), named_by=(Naming("bills", "bills", "vendor_id"),)),
+    Entity("vendors", "Vendors with address and contact", "inventory", "vendors", "tn.inv.vendors:r",
+           party_models.Vendor, "vendor", _ANY, ids=Ids(repeated=True),
+           named_by=(Naming("bills", "bills", "vendor_id"),)),
     # A balance moves modifiedOn unless told otherwise; contacts and locations do not move it at all.
     Entity("customers", "Customers with their bill-to address", "crm", "customers", "tn.crm.customers:r",
            party_models.Customer, "customer", (*_ANY, ("excludeAccountingChangesFromModifiedDateRange", "true")),
