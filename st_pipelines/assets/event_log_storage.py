@@ -8,9 +8,11 @@ Named in ``dagster.yaml``; leave it out there and Dagster reads the same files w
 
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from dagster import StringSource
@@ -44,8 +46,9 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "PooledSqliteEventLogStorage":
-        home = os.environ.get("DAGSTER_HOME", "")
-        return cls(config_value.get("base_dir") or os.path.join(home, "history", "runs"), inst_data)  # noqa: PTH118
+        # Without a home Dagster runs on a temporary instance (`dg check defs`): its log must not land in the project.
+        home = os.environ.get("DAGSTER_HOME") or tempfile.mkdtemp(prefix="dagster-")
+        return cls(config_value.get("base_dir") or str(Path(home, "history", "runs")), inst_data)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """All events of the batch become visible together, per file."""

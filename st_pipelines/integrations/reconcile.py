@@ -92,7 +92,8 @@ def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
         for document in stored_documents(session, flow, _stored_days(session, flow))
         if document.business_date in period
     ]
-    return _reconcile(session, flows, period, documents, run_id, f"period_{month:%Y-%m}")
+    audit = _audit_verdict(session)
+    return _reconcile(session, flows, period, documents, run_id, f"period_{month:%Y-%m}", audit)
 
 
 def stored_documents(session: Session, flow: Flow, keys: Sequence[str]) -> Iterator[MappedDocument]:
@@ -117,17 +118,26 @@ def _reconcile(
     documents: Sequence[MappedDocument],
     run_id: str,
     label: str,
+    audit: AuditVerdict | None = None,
 ) -> Reconciled:
     integration = session.integration
-    audit = verify(session.engine)
     result = reconcile(
         session.engine, session.target, integration=integration.name, companies=integration.target.companies,
         period=period, documents=documents, kinds=[kind for flow in flows for kind in flow.reconciled_kinds],
         cost_centers=_cost_centers(session), names=_names(session),
-        audit=AuditVerdict(audit.ok, audit.text), run_id=run_id,
+        audit=audit, run_id=run_id,
     )  # fmt: skip
     path = session.settings.home.resolve() / "reports" / integration.name / f"{label}.html"
     return Reconciled(result, integration.options.currency, str(result.write_report(path)))
+
+
+def _audit_verdict(session: Session) -> AuditVerdict:
+    found = verify(session.engine)
+    if found.ok:
+        return AuditVerdict(
+            True, f"{found.events:,} events verified, {found.posted_rows:,} posted rows, head {found.head_hash[:12]}"
+        )
+    return AuditVerdict(False, f"{len(found.findings)} fault(s), the first: {found.findings[0].text}")
 
 
 def _cost_centers(session: Session) -> Iterator[tuple[str, str, str]]:

@@ -40,12 +40,18 @@ class Opened:
 class ExtractedDay(Protocol):
     """What one reading of one window gave. Instants are text as received."""
 
-    pages: int
-    records: int
-    unreadable: int
-    digest: str
-    max_modified_on: str
-    max_id: str
+    @property
+    def pages(self) -> int: ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def unreadable(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def max_modified_on(self) -> str: ...
+    @property
+    def max_id(self) -> str: ...
 
 
 @dataclass(frozen=True)
