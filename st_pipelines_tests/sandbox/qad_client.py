@@ -174,8 +174,9 @@ def payment(customer: str, amount: str, allocations: list[dict[str, Any]], **cha
 
 def bill(supplier: str, amount: str, **changes: Any) -> dict[str, Any]:
     given = {
-        "daybookCode": "APINV", "supplierCode": supplier, "invoiceType": "Invoice", "supplierInvoiceReference": "INV-77",
-        "description": "Copper", "invoiceDate": day("2026-10-07"), "postingDate": day("2026-10-07"),
+        "daybookCode": "APINV", "supplierCode": supplier, "invoiceType": "Invoice",
+        "supplierInvoiceReference": "INV-77", "description": "Copper", "invoiceDate": day("2026-10-07"),
+        "postingDate": day("2026-10-07"),
         "currencyCode": "USD", "invoiceAmountTC": Decimal(amount), "invoiceStatusCode": "AP-GLALLOC",
         "customLong0": "ST:1:bill:1",
         "postingLines": [line("5000", amount, debit=True, centre="1100", sub="01")], "taxes": [],

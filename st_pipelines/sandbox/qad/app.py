@@ -1,7 +1,7 @@
 """The QAD sandbox's routes. Invariant: outside the context root, and for a path that is not served, there is only HTML.
 
 Observed: login, security control, workspaces, browses, entity metadata, business relations, customers, suppliers,
-purchase orders. Assumed: all other collections. Names come from ``served.yaml``; ``--set served=FILE`` lays another over it.
+purchase orders. Assumed: all others. Names come from ``served.yaml``; ``--set served=FILE`` lays a file over it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

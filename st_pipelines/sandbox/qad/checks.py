@@ -10,7 +10,7 @@ from st_pipelines.sandbox.qad.served import Field, ServedEntity
 from st_pipelines.sandbox.qad.wire import Problem, mandatory
 
 Record = dict[str, Any]
-_BLANK: Mapping[str, Any] = {"text": "", "number": 0, "integer": 0, "flag": False, "date": ""}
+_BLANK: Mapping[str, Any] = {"text": "", "number": 0, "integer": 0, "date": ""}
 
 
 def clean(
@@ -19,7 +19,7 @@ def clean(
     """A whole record of known fields with wire types, and what is wrong with it.
 
     Unknown members are dropped without a word, as QAD does. A field that is not given keeps its value in an update and
-    is blank in a new record.
+    is blank in a new record; only ``isActive`` is then true.
     """
     problems: list[Problem] = []
     record = _fields(entity.fields, given, before or {}, problems)
@@ -41,7 +41,7 @@ def _fields(
     for name, field in fields.items():
         value = given.get(name)
         if value is None:
-            value = before.get(name, _BLANK[field.type])
+            value = before.get(name, name == "isActive" if field.type == "flag" else _BLANK[field.type])
         complaint = _complaint(name, field, value)
         if complaint is None:
             if field.type == "date" and value:

@@ -44,7 +44,7 @@ class Filter:
 
 
 def parse_filter(text: str, entity: ServedEntity) -> Filter:
-    """Raises ``GatewayError`` 400 for an unknown field or operator, a wrong number of parts, a value of a wrong type."""
+    """Raises ``GatewayError`` 400 for an unknown field or operator, missing parts, a value of a wrong type."""
     parts = text.split(",")
     if len(parts) < 2 or parts[1] not in _TESTS:
         raise GatewayError(400, f"Invalid filter: {text[:100]}")

@@ -59,8 +59,8 @@ def _submit_role(this: Submission, role: Role) -> Record:
         this.problems.append(mandatory("sharedSetCode", record["sharedSetCode"]))
     relation = this.code("businessRelationCode", "business_relations")
     this.code("creditTermsCode", "credit_terms", SETS["creditTerms"])
-    this.code("invoiceStatusCode", "invoice_statuses")
-    if not record["invoiceStatusCode"].startswith(role.status_prefix):
+    status = this.code("invoiceStatusCode", "invoice_statuses")
+    if status is not None and not record["invoiceStatusCode"].startswith(role.status_prefix):
         this.problems.append(mandatory("invoiceStatusCode", record["invoiceStatusCode"]))
     if record["currencyCode"] not in CURRENCIES:
         this.problems.append(mandatory("currencyCode", record["currencyCode"]))
