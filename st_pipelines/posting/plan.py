@@ -5,20 +5,20 @@ what changed. Looking up is by set, never by document. The decisions are in ``de
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, Engine, bindparam, select, text
 
 from st_pipelines.audit import trail
 from st_pipelines.database.engine import now_us, reading
-from st_pipelines.database.schema import posting
+from st_pipelines.database.schema import document_version, posting
 from st_pipelines.documents.mapped import DISPOSITIONS, Hold, MappedDocument
 from st_pipelines.posting import canonical, moves, versions
 from st_pipelines.posting.context import RunContext, ledger_faults_named, ledger_transaction
-from st_pipelines.posting.decide import ChangeRule, Decision, Intent, Past, decide
+from st_pipelines.posting.decide import MAPPING_CHANGED, ChangeRule, Decision, Intent, Past, decide
 from st_pipelines.posting.limits import LIMIT_CODE, RunTotals
 from st_pipelines.posting.rows import NewPosting, insert_postings
 from st_pipelines.posting.settings import RunLimits
@@ -109,10 +109,7 @@ class _Planner:
         batch = [_fitting(candidate) for candidate in batch]
         ids = versions.record(connection, self.context, batch, known, now)
         past, fences = self._history(connection, list(ids)) if known else ({}, {})
-        standing = versions.documents(connection, {
-            row.version_id for rows in past.values() for row in rows
-            if row.state not in ("superseded", "rejected") and not row.never_sent
-        })  # fmt: skip
+        standing = self._standing(connection, past)
         decisions = [
             (candidate, decide(candidate.document, past.get(candidate.document.doc_key, []), standing, self.change))
             for candidate in batch
@@ -125,6 +122,32 @@ class _Planner:
         trail.append_many(connection, [*self._only_recorded(decisions, known), *events], now)
         self.totals.hold_earlier(connection, above, now)
         self._count(decisions, new)
+
+    def plan_afresh(self, connection: Connection, keys: list[str], why: str, released: bool) -> list[int]:
+        now, new = now_us(connection), list[NewPosting]()
+        past, _ = self._history(connection, keys)
+        rows = connection.execute(_latest_documents, {"integration": self.context.integration, "keys": keys}).all()
+        standing = self._standing(connection, past)
+        for row in rows:
+            earlier = past.get(row.doc_key, [])
+            if any(other.state in ("planned", "held", "sending", "unknown") for other in earlier):
+                continue
+            document = canonical.decode(row.document)
+            detail = {"version": row.version, "content_sha256": row.content_sha256, "why": why}
+            decision = decide(document, earlier, standing, self.change)
+            for seq, intent in enumerate(decision.intents, earlier[-1].seq + 1 if earlier else 1):
+                if released and intent.hold_code == MAPPING_CHANGED:
+                    intent = replace(intent, hold_code="", hold_text="")
+                new.append(self._posting(intent, document, seq, row.version_id, detail))
+        ids, events = insert_postings(connection, self.context, new, now)
+        trail.append_many(connection, events, now)
+        return ids
+
+    def _standing(self, connection: Connection, past: Mapping[str, Sequence[Past]]) -> dict[int, MappedDocument]:
+        return versions.documents(connection, {
+            row.version_id for rows in past.values() for row in rows
+            if row.state not in ("superseded", "rejected") and not row.never_sent
+        })  # fmt: skip
 
     def _history(self, connection: Connection, keys: list[str]) -> tuple[dict[str, list[Past]], dict[int, int]]:
         past: dict[str, list[Past]] = {}
@@ -208,3 +231,27 @@ def _fitting(candidate: Candidate) -> Candidate:
         return candidate
     hold = Hold("amount.not_in_minor_units", document.doc_key, fault, "Correct the rounding rule of the mapping.")
     return Candidate(msgspec.structs.replace(document, disposition="held", hold=hold), candidate.content_sha256)
+
+
+_latest_documents = select(
+    document_version.c.doc_key, document_version.c.version_id, document_version.c.version,
+    document_version.c.content_sha256, document_version.c.document,
+).where(
+    document_version.c.integration == bindparam("integration"),
+    document_version.c.doc_key.in_(bindparam("keys", expanding=True)),
+    text("document_version.is_latest = 1"),
+)  # fmt: skip
+
+
+def plan_again(
+    engine: Engine, context: RunContext, doc_keys: Collection[str], *, target: str, change: ChangeRule, why: str,
+    released: bool = False,
+) -> list[int]:  # fmt: skip
+    """Plans the latest version of these documents afresh from their history: an update whose create was refused becomes
+    a create (L10), a refused posting gets the next seq and the same reference (L14).
+
+    A document with an open posting is left alone: that one goes first. ``released``: a person has decided, so a changed
+    mapping is no reason to hold. Gives the new postings."""
+    planner = _Planner(engine, context, target, change, RunTotals(context, NO_LIMITS), PlanSummary())
+    with ledger_transaction(engine) as connection:
+        return planner.plan_afresh(connection, list(doc_keys), why, released)

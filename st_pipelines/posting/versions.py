@@ -4,6 +4,7 @@ exactly one version of a key is the latest."""
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from st_pipelines.database.schema import document_version
@@ -128,3 +129,8 @@ def amount(document: MappedDocument) -> int:
             return to_minor(round_to_minor(document.total, document.currency), document.currency)
         except InvalidAmount:
             return 0
+
+
+def as_void(document: MappedDocument) -> MappedDocument:
+    """What is to be voided, as targets see it: the standing version with disposition ``void``."""
+    return msgspec.structs.replace(document, disposition="void")

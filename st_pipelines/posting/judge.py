@@ -1,0 +1,81 @@
+"""Compares what the target holds with what a posting should have done. Invariant: only an answer to the very question
+asked counts; absence is an observation here, not yet a proof (reliability 1.4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from st_pipelines.posting.claimed import Claimed
+from st_pipelines.posting.target import Found, Target
+
+Answer = Mapping[str, Sequence[Found]]
+
+
+class Verdict(Enum):
+    """``ABSENT``: not there, or not applied (an update or void whose document stands as before)."""
+
+    ABSENT = "absent"
+    SAME = "same"
+    DIFFERENT = "different"
+    TWICE = "twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    verdict: Verdict
+    found: Found | None = None
+    text: str = ""
+
+
+class UntrustedAnswer(RuntimeError):
+    """The target answered with something that was not asked for: the question, not the document, is broken."""
+
+
+def ask(target: Target, kind: str, company: str, references: Sequence[str]) -> Answer:
+    """One question for one kind in one company. Raises ``UntrustedAnswer``, or what the target raises on doubt."""
+    answer = target.find(kind, company, references)
+    for reference, found in answer.items():
+        for each in found:
+            if reference not in references or each.external_ref != reference or each.company != company:
+                raise UntrustedAnswer(
+                    f"asked {company} for {kind} {reference}, answered {each.external_ref} of {each.company}"
+                )
+    return answer
+
+
+def judge(target: Target, row: Claimed, answer: Answer) -> Judged:
+    """What the answer says about one posting."""
+    held = answer.get(row.external_ref, ())
+    if row.op == "void":
+        return _void(target, row, held, answer.get(row.references_asked[1], ()))
+    if len(held) > 1:
+        return _twice(held)
+    if not held:
+        if row.op == "create":
+            return Judged(Verdict.ABSENT)
+        return Judged(Verdict.DIFFERENT, None, f"{row.external_ref} no longer exists in {row.company}")
+    found = held[0]
+    differing = target.differences(row.document, found)
+    if not differing:
+        return Judged(Verdict.SAME, found)
+    if row.op == "update" and row.standing and not target.differences(row.standing.document, found):
+        return Judged(Verdict.ABSENT, found, "; ".join(differing))
+    return Judged(Verdict.DIFFERENT, found, "; ".join(differing))
+
+
+def _void(target: Target, row: Claimed, held: Sequence[Found], reversals: Sequence[Found]) -> Judged:
+    if len(reversals) > 1 or len(held) > 1:
+        return _twice(reversals if len(reversals) > 1 else held)
+    if reversals:
+        differing = target.differences(row.document, reversals[0])
+        verdict = Verdict.DIFFERENT if differing else Verdict.SAME
+        return Judged(verdict, reversals[0], "; ".join(differing))
+    if held:
+        differing = target.differences(row.document, held[0])
+        return Judged(Verdict.ABSENT if differing else Verdict.SAME, held[0], "; ".join(differing))
+    return Judged(Verdict.DIFFERENT, None, f"neither {row.external_ref} nor its void exists in {row.company}")
+
+
+def _twice(held: Sequence[Found]) -> Judged:
+    named = ", ".join(f"{each.number or each.target_id}" for each in held)
+    return Judged(Verdict.TWICE, None, f"the target holds {len(held)} documents under one reference: {named}")

@@ -1,0 +1,387 @@
+"""Posts what is planned: settle, claim, build, freeze, look, send, confirm, read back. Invariant: at every moment the
+ledger knows at least as much as the target could have seen.
+
+One session is one call of ``post``. The calling thread does all ledger work; the threads of the pool only talk to the
+target. Ending it at any point, by exception or by kill, loses and doubles nothing: the next one goes on from the ledger.
+"""
+
+import random
+import shutil
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from st_pipelines.audit import trail
+from st_pipelines.database.engine import reading
+from st_pipelines.posting import claim, leases, readback
+from st_pipelines.posting.breaker import Breaker
+from st_pipelines.posting.claimed import Claimed, by_books
+from st_pipelines.posting.clock import Clock, Watch
+from st_pipelines.posting.context import LedgerUnavailable, RunContext, ledger_faults_named, ledger_transaction
+from st_pipelines.posting.judge import Verdict, judge
+from st_pipelines.posting.outcomes import Adopted, Hold, Pair, Settled, confirm
+from st_pipelines.posting.owner import Owner
+from st_pipelines.posting.plan import plan_again
+from st_pipelines.posting.prepare import prepare
+from st_pipelines.posting.resolve import Resolver
+from st_pipelines.posting.sending import AFTER_POSTING, AFTER_REFUSAL, BEFORE_SENDING, Asked, Sender, Sent
+from st_pipelines.posting.settings import PostSettings
+from st_pipelines.posting.summary import PostSummary
+from st_pipelines.posting.target import NotSent, Posted, Refused, Target, Unknown, WrongCompany
+
+_open_companies = text(
+    "SELECT DISTINCT company, flow FROM posting WHERE integration = :integration "
+    "AND state IN ('planned', 'sending', 'unknown')"
+)
+_left = text(
+    "SELECT flow, state, count(*) AS postings FROM posting WHERE integration = :integration "
+    "AND state IN ('planned', 'sending', 'unknown', 'held') GROUP BY flow, state"
+)
+
+
+def post(
+    engine: Engine, target: Target, integration: str, flows: Collection[str], context: RunContext, *,
+    settings: PostSettings | None = None, clock: Clock | None = None, jitter: random.Random | None = None,
+) -> PostSummary:  # fmt: skip
+    """Posts everything claimable of these flows (none named = all), after settling what is unknown.
+
+    Ends when nothing is claimable now or soon (``settings.patience_s``). ``WrongCompany`` and ``LedgerUnavailable`` mean
+    that nothing more is sent; what ``target.check_company`` raises where the target cannot be reached passes too.
+    """
+    if integration != context.integration:
+        raise ValueError(f"the context is of {context.integration!r}, not of {integration!r}")
+    settings, clock = settings or PostSettings(), clock or Clock()
+    if settings.lease_s <= target.request_deadline_s + settings.margin_s:
+        raise ValueError(
+            f"a lease of {settings.lease_s} s leaves no time for a request of up to {target.request_deadline_s} s "
+            f"plus {settings.margin_s} s: set a longer lease"
+        )
+    _require_space(engine, settings)
+    breaker = Breaker(settings, clock, jitter or random.Random())
+    watch = Watch(clock)
+    with Owner() as owner, ThreadPoolExecutor(target.max_concurrency, thread_name_prefix="post") as pool:
+        sender = Sender(target, pool, breaker, settings, watch)
+        return _Session(engine, context, flows, owner.name, sender).run()
+
+
+class _Session:
+    def __init__(self, engine: Engine, context: RunContext, flows: Collection[str], owner: str, sender: Sender) -> None:
+        self.engine, self.context, self.flows, self.owner, self.sender = engine, context, tuple(flows), owner, sender
+        self.target, self.settings, self.watch = sender.target, sender.settings, sender.watch
+        self.clock, self.breaker = sender.watch.clock, sender.breaker
+        self.resolver = Resolver(engine, self.target, context, self.flows, self.settings, self.watch)
+        self.summary = PostSummary()
+        self.companies: set[str] = set()
+        self.in_hand = 0  # rows claimed and not yet confirmed
+        self.dry = False  # the last claim found nothing, and nothing has happened since
+        self.to_read_back: list[Claimed] = []
+        self.replanned: set[str] = set()
+        self.refused_in_a_row = 0
+        self.progress_at = self.clock.monotonic()
+        self.next_unknown_s: float | None = None
+        self.next_lease_us: int | None = None
+
+    def run(self) -> PostSummary:
+        started = self.clock.monotonic()
+        try:
+            self.to_read_back = readback.due(self.engine, self.context, self.flows, 10 * self.settings.questions)
+            self._loop()
+        except LedgerUnavailable:
+            self._let_go(record=False)
+            raise
+        except BaseException:
+            self._let_go(record=True)
+            raise
+        self._count_what_is_left()
+        self.summary.seconds = self.clock.monotonic() - started
+        return self.summary
+
+    def _loop(self) -> None:
+        while True:
+            if self.sender.wrong_company is not None and not self.sender.pending:
+                self._alarm_wrong_company(self.sender.wrong_company)
+                raise self.sender.wrong_company
+            if self._may_claim():
+                self._settle()
+                self._fill()
+            if self.sender.pending:
+                self._collect(self.sender.next())
+            elif not self._may_claim():
+                self._read_back(everything=True)
+                if not self.sender.pending and not self._await_work():
+                    return
+
+    # -------------------------------------------------------------------------------------------- claim to send
+
+    def _may_claim(self) -> bool:
+        """A new batch is claimed while the threads still have work, so that they never wait for the ledger."""
+        if self.sender.stop.is_set() or self.dry or self._paused():
+            return False
+        return self.in_hand <= self.target.max_concurrency
+
+    def _settle(self) -> None:
+        """What is unknown goes before anything new (G6)."""
+        expired = leases.expire(self.engine, self.context, self.watch, own=(self.owner,))
+        self.next_lease_us = expired.next_us
+        self._check_companies()
+        step = self.resolver.step()
+        self.next_unknown_s = step.next_s
+        self.summary.settled += step.posted
+        self.summary.posted += step.posted
+        self.summary.returned += step.returned
+        self.summary.held_now += step.held
+        self.summary.faults.update(fault[:200] for fault in step.faults)
+        if step.posted or step.returned or step.held:
+            self._progress()
+
+    def _check_companies(self) -> None:
+        with ledger_faults_named(), reading(self.engine) as connection:
+            rows = connection.execute(_open_companies, {"integration": self.context.integration}).all()
+        for company in sorted({row.company for row in rows if not self.flows or row.flow in self.flows}):
+            if company in self.companies:
+                continue
+            try:
+                self.target.check_company(company)
+            except WrongCompany as error:
+                self._alarm_wrong_company(error)
+                raise
+            self.companies.add(company)
+
+    def _fill(self) -> None:
+        rows = claim.claim(self.engine, self.context, self.owner, self.flows, limit=self.settings.batch,
+                           lease_s=self.settings.lease_s, watch=self.watch)  # fmt: skip
+        self.in_hand += len(rows)
+        if not rows:
+            self.dry = True
+            return
+        prepared = prepare(self.target, rows, self.sender.pool)
+        unchecked = [(row, NotSent("its company was not checked yet")) for row, _ in prepared.ready
+                     if row.company not in self.companies]  # fmt: skip
+        ready = [(row, body) for row, body in prepared.ready if row.company in self.companies]
+        if ready and not self._frozen(ready):
+            ready = []
+        for (kind, company), group in by_books([row for row, _ in ready if row.op == "create"]).items():
+            for start in range(0, len(group), self.settings.questions):
+                self.sender.ask(BEFORE_SENDING, kind, company, group[start : start + self.settings.questions])
+        for row, _ in ready:
+            if row.op != "create":
+                self.sender.send(row)
+        self._confirm([*prepared.settled, *unchecked])
+        self._again(prepared.again)
+
+    def _frozen(self, ready: Sequence[tuple[Claimed, bytes]]) -> bool:
+        try:
+            claim.freeze(self.engine, self.context, ready, self.watch)
+        except claim.LeaseLost as error:
+            self._confirm([(row, NotSent(str(error))) for row, _ in ready])
+            return False
+        return True
+
+    # -------------------------------------------------------------------------------------------- answers
+
+    def _collect(self, results: Sequence[Sent | Asked]) -> None:
+        pairs: list[Pair] = []
+        refused: list[tuple[Claimed, Refused]] = []
+        for result in results:
+            if isinstance(result, Sent):
+                self.summary.sent += result.counted
+                if isinstance(result.outcome, Refused) and result.outcome.read_back_first:
+                    refused.append((result.row, result.outcome))
+                else:
+                    pairs.append((result.row, result.outcome))
+            elif result.purpose == AFTER_POSTING:
+                self._compared(result)
+            else:
+                pairs.extend(self._answered(result))
+        said = {row.posting_id: refusal for row, refusal in refused}
+        for (kind, company), group in by_books([row for row, _ in refused]).items():
+            self.sender.ask(AFTER_REFUSAL, kind, company, group, [said[row.posting_id] for row in group])
+        self._confirm(pairs)
+        self._read_back(everything=False)
+
+    def _answered(self, asked: Asked) -> list[Pair]:
+        """What looking first (or after "already exists") means for each row; what is absent is sent."""
+        pairs: list[Pair] = []
+        for index, row in enumerate(asked.rows):
+            refusal = asked.refusals[index] if asked.refusals else None
+            settled = self._judged(row, asked, refusal)
+            if settled is None:
+                self.sender.send(row)
+            else:
+                pairs.append((row, settled))
+        if asked.fault and asked.purpose == BEFORE_SENDING:
+            self.breaker.record(NotSent(asked.fault))
+        return pairs
+
+    def _judged(self, row: Claimed, asked: Asked, refusal: Refused | None) -> Settled | None:
+        if asked.fault:
+            if refusal is None:
+                return NotSent(f"could not look before sending: {asked.fault}")
+            return Unknown(f"refused ({refusal.reason}), and looking failed: {asked.fault}")
+        try:
+            judged = judge(self.target, row, asked.answer)
+        except Exception as error:  # noqa: BLE001 (one document that cannot be compared holds itself only, R7)
+            return Hold("comparison_failed", f"{type(error).__name__}: {error}", refusal is not None)
+        if judged.verdict is Verdict.SAME and judged.found is not None:
+            return Adopted(judged.found, f"found {asked.purpose}")
+        if judged.verdict is Verdict.ABSENT:
+            if refusal is not None and row.op == "update" and row.doc_key not in self.replanned:
+                self.replanned.add(row.doc_key)  # the record moved under us: once more from its present state
+            return refusal
+        code = "found_twice" if judged.verdict is Verdict.TWICE else "found_different"
+        return Hold(code, judged.text, refusal is not None)
+
+    def _confirm(self, pairs: Sequence[Pair]) -> None:
+        if not pairs:
+            return
+        pauses = [self.breaker.pause_s(outcome, row.attempt) if isinstance(outcome, NotSent) else 0.0
+                  for row, outcome in pairs]  # fmt: skip
+        stale = confirm(self.engine, self.context, pairs, self.watch, pauses)
+        self.in_hand -= len(pairs)
+        recorded = [pair for pair in pairs if pair[0].posting_id not in stale]
+        if self.summary.count(recorded):
+            self._progress()
+        self.to_read_back += [row for row, outcome in recorded if isinstance(outcome, Posted)]
+        self._again([row for row, outcome in recorded
+                     if isinstance(outcome, Refused) and row.doc_key in self.replanned])  # fmt: skip
+        for _, outcome in recorded:
+            if isinstance(outcome, Refused):
+                self.refused_in_a_row += 1
+                if self.refused_in_a_row >= self.settings.stop_after_refusals:
+                    self.sender.stop.set()
+                    self.summary.stopped = (
+                        f"{self.refused_in_a_row} documents in a row were refused, the last with: {outcome.reason}"
+                    )
+            elif isinstance(outcome, Posted | Adopted):
+                self.refused_in_a_row = 0
+
+    def _again(self, rows: Sequence[Claimed]) -> None:
+        for row in rows:
+            self.replanned.discard(row.doc_key)
+            plan_again(self.engine, self.context, [row.doc_key], target=row.target, change=self.target.change,
+                       why=f"posting {row.posting_id} could not be an {row.op}")  # fmt: skip
+            self._progress()
+
+    def _progress(self) -> None:
+        self.dry, self.progress_at = False, self.clock.monotonic()
+
+    # -------------------------------------------------------------------------------------------- read back
+
+    def _read_back(self, everything: bool) -> None:
+        """Asks in full questions while there is other work, and for the rest at the end."""
+        for (kind, company), group in by_books(self.to_read_back).items():
+            while len(group) >= self.settings.questions or (everything and group):
+                some, group = group[: self.settings.questions], group[self.settings.questions :]
+                asked = {row.posting_id for row in some}
+                self.to_read_back = [row for row in self.to_read_back if row.posting_id not in asked]
+                self.sender.ask(AFTER_POSTING, kind, company, some)
+
+    def _compared(self, asked: Asked) -> None:
+        if asked.fault:
+            self.summary.not_read_back += len(asked.rows)
+            self.summary.faults[asked.fault[:200]] += 1
+            return
+        same, differing = readback.compare(self.target, asked.rows, asked.answer)
+        # What an earlier session posted had time to appear in any index.
+        differing += [readback.Difference(row, "posted, but the target does not find it") for row in asked.rows
+                      if row.claimed_at == 0.0 and row not in same
+                      and row.posting_id not in {each.row.posting_id for each in differing}]  # fmt: skip
+        readback.record(self.engine, self.context, same, differing, self.watch)
+        self.summary.read_back += len(same) + len(differing)
+        self.summary.not_read_back += len(asked.rows) - len(same) - len(differing)
+        self.summary.differing += [difference.row.doc_key for difference in differing]
+
+    # -------------------------------------------------------------------------------------------- waiting, ending
+
+    def _paused(self) -> bool:
+        return self.breaker.wait_s() > 0 or self.breaker.needs_probe
+
+    def _await_work(self) -> bool:
+        """Waits for what becomes due soon; False = nothing does."""
+        if self.sender.stop.is_set():
+            return False
+        idle = self.clock.monotonic() - self.progress_at
+        due = self.breaker.wait_s() if self._paused() else self._next_due_s()
+        waits = [due] if due is not None and due + idle <= self.settings.patience_s else []
+        settling = self.resolver.quiet_s + self.resolver.second_s * self.settings.max_read_backs
+        if self.next_unknown_s is not None and not self._paused() and idle <= self.settings.patience_s + settling:
+            waits.append(self.next_unknown_s)
+        if not waits:
+            if self._paused():
+                self.summary.stopped = f"sending is paused: {self.breaker.last_fault}"
+            return False
+        self.clock.wait(max(min(waits), 0.001))
+        if self.breaker.needs_probe and self.breaker.wait_s() <= 0:
+            self._probe()
+        self.dry = False
+        return True
+
+    def _next_due_s(self) -> float | None:
+        """Seconds until a planned posting's time comes, or another worker's lease ends."""
+        statement = claim.eligible("SELECT min(p.not_before) FROM posting p WHERE {eligible}", self.flows)
+        values = {"integration": self.context.integration, **({"flows": list(self.flows)} if self.flows else {})}
+        with ledger_faults_named(), reading(self.engine) as connection:
+            due = [connection.execute(statement, values).scalar_one_or_none(), self.next_lease_us]
+            now = self.watch.now_us(connection)
+        soonest = min((each for each in due if each is not None), default=None)
+        return None if soonest is None else max(0.0, (soonest - now) / 1_000_000)
+
+    def _probe(self) -> None:
+        for company in sorted(self.companies):
+            try:
+                self.target.check_company(company)
+            except WrongCompany:
+                raise
+            except Exception as error:  # noqa: BLE001 (still down: the breaker stays open and the summary says why)
+                self.summary.faults[f"{type(error).__name__}: {error}"[:200]] += 1
+                self.breaker.probed(alive=False)
+                return
+        self.breaker.probed(alive=True)
+
+    def _let_go(self, record: bool) -> None:
+        """Lets requests on their way end, and writes down what they brought. Nothing new is begun."""
+        self.sender.stop.set()
+        while self.sender.pending:
+            results = self.sender.next()
+            if record:
+                confirm(
+                    self.engine, self.context, [pair for result in results for pair in _unfinished(result)], self.watch
+                )
+
+    def _alarm_wrong_company(self, error: WrongCompany) -> None:
+        with ledger_transaction(self.engine) as connection:
+            content = {**self.context.audited(), "said": str(error), "alarm": True}
+            trail.append(connection, "wrong_company", **content)
+
+    def _count_what_is_left(self) -> None:
+        with ledger_faults_named(), reading(self.engine) as connection:
+            for row in connection.execute(_left, {"integration": self.context.integration}):
+                if not self.flows or row.flow in self.flows:
+                    self.summary.left[row.state] += row.postings
+        self.summary.unknown = self.summary.left["unknown"]
+
+
+def _unfinished(result: Sent | Asked) -> list[Pair]:
+    """What is known of rows whose session ends now."""
+    if isinstance(result, Sent):
+        return [(result.row, result.outcome)]
+    if result.purpose == BEFORE_SENDING:
+        return [(row, NotSent("the session ended before it was sent")) for row in result.rows]
+    return [(row, Unknown(f"refused ({refusal.reason}), and the session ended before looking"))
+            for row, refusal in zip(result.rows, result.refusals, strict=False)]  # fmt: skip
+
+
+def _require_space(engine: Engine, settings: PostSettings) -> None:
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return
+    free = shutil.disk_usage(Path(engine.url.database).parent).free
+    if free < settings.minimum_free_bytes:
+        raise LedgerUnavailable(
+            f"{free // 2**20} MiB free beside the ledger, {settings.minimum_free_bytes // 2**20} MiB are the floor; "
+            "nothing was sent; free disk space and run again"
+        )
+
+
+__all__ = ["PostSettings", "PostSummary", "post"]

@@ -1,0 +1,85 @@
+"""Reads posted documents back and compares them with the plan (M4). Invariant: a difference is an alarm, not a change.
+
+The row stays posted: the target said so. ``read_back_at`` is set when it was compared; a difference is in the row's
+reason (``read_back_differs``) and in the trail. What was not compared yet is taken up by the next session.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, bindparam, text
+
+from st_pipelines.audit import trail
+from st_pipelines.database.engine import reading
+from st_pipelines.posting.claimed import COLUMNS, Claimed, load
+from st_pipelines.posting.clock import Watch
+from st_pipelines.posting.context import RunContext, ledger_transaction
+from st_pipelines.posting.judge import Answer, Verdict, judge
+from st_pipelines.posting.target import Target
+
+DIFFERS = "read_back_differs"
+
+# Only the last posted row of a document can be compared: an earlier one was overwritten by it.
+_due = (
+    "SELECT {columns} FROM posting p WHERE p.integration = :integration AND p.state = 'posted' "
+    "AND p.read_back_at IS NULL {flows}AND NOT EXISTS (SELECT 1 FROM posting q WHERE q.integration = p.integration "
+    "AND q.doc_key = p.doc_key AND q.seq > p.seq AND q.state = 'posted') ORDER BY p.posting_id LIMIT :limit"
+)
+_done = text(
+    "UPDATE posting SET read_back_at = :now, reason_code = :code, "
+    "reason = CASE WHEN :code = '' THEN reason ELSE :reason END "
+    "WHERE posting_id = :posting_id AND fence = :fence AND state = 'posted'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A posted document that the target holds differently."""
+
+    row: Claimed
+    text: str
+
+
+def due(engine: Engine, context: RunContext, flows: Collection[str], limit: int) -> list[Claimed]:
+    """Posted rows that were not compared yet, oldest first."""
+    statement = text(_due.format(columns=COLUMNS, flows="AND p.flow IN :flows " if flows else ""))
+    if flows:
+        statement = statement.bindparams(bindparam("flows", expanding=True))
+    values = {"integration": context.integration, "limit": limit, **({"flows": list(flows)} if flows else {})}
+    with reading(engine) as connection:
+        return load(connection, context.integration, connection.execute(statement, values).all())
+
+
+def compare(target: Target, rows: Sequence[Claimed], answer: Answer) -> tuple[list[Claimed], list[Difference]]:
+    """Those compared without a difference, and the differences. What is absent is in neither: an index may lag."""
+    same, differing = [], []
+    for row in rows:
+        judged = judge(target, row, answer)
+        if judged.verdict is Verdict.SAME:
+            same.append(row)
+        elif judged.verdict is not Verdict.ABSENT or judged.found is not None:
+            differing.append(Difference(row, judged.text))
+    return same, differing
+
+
+def record(engine: Engine, context: RunContext, same: Sequence[Claimed], differing: Sequence[Difference],
+           watch: Watch) -> None:  # fmt: skip
+    """One event for all that agree, one alarm for each that differs."""
+    if not same and not differing:
+        return
+    with ledger_transaction(engine) as connection:
+        now = watch.now_us(connection)
+        agreed = [{"now": now, "code": "", "reason": "", "posting_id": row.posting_id, "fence": row.fence}
+                  for row in same]  # fmt: skip
+        alarms = [{"now": now, "code": DIFFERS, "reason": each.text, "posting_id": each.row.posting_id,
+                   "fence": each.row.fence} for each in differing]  # fmt: skip
+        connection.execute(_done, agreed + alarms)
+        common, events = context.audited(), []
+        if same:
+            content = {**common, "postings": [row.posting_id for row in same]}
+            events.append(trail.Event("read_back", "", None, content))
+        for each in differing:
+            content = {**common, "differences": each.text, "external_ref": each.row.external_ref,
+                       "company": each.row.company, "alarm": True}  # fmt: skip
+            events.append(trail.Event(DIFFERS, each.row.doc_key, each.row.posting_id, content))
+        trail.append_many(connection, events, now)
