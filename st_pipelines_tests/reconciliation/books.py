@@ -31,7 +31,7 @@ def document(number: int, minor: int = 10_000, *, unit: str = "101", account: st
     control = (ControlLine(unit, "1200", "", minor), ControlLine(unit, account, CENTERS[unit], -minor))
     return MappedDocument(
         flow="invoices", kind="customer_invoice", doc_key=f"ST:1:invoice:{number}", company=COMPANY, business_date=day,
-        currency=currency, total=from_minor(minor, currency), disposition=disposition, source_sha256="0" * 64,
+        currency=currency, total=from_minor(minor, currency), disposition=disposition, source_sha256=f"{modified}" * 64,
         modified_on=datetime(2026, 10, 5, 12, modified, tzinfo=UTC), hold=hold, label=label,
         control=() if disposition in ("void", "not_eligible", "nothing_to_post") else control,
     )  # fmt: skip
