@@ -61,7 +61,7 @@ def test_feeds(reading: Api, specs: Path, feed: Any) -> None:
 def test_journal_entries(reading: Api, specs: Path) -> None:
     entries = checked(specs, "accounting", "/journal-entries", reading.call("accounting", "/journal-entries"))["data"]
     assert len(entries) > 25
-    for entry in entries:
+    for entry in entries[::4]:
         for below in ("", "/summary", "/details"):
             path = f"/journal-entries/{entry['id']}{below}"
             rows = checked(specs, "accounting", f"/journal-entries/{{id}}{below}", reading.call("accounting", path))

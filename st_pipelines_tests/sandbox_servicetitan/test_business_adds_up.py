@@ -100,7 +100,7 @@ def check_purchases(found: dict[str, list[dict[str, Any]]]) -> None:
         assert done == (order["status"] == "Received")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**63), month=st.sampled_from(["2026-10", "2026-02", "2026-03", "2026-11", "2028-02"]))
 def test_every_seed_gives_exact_mappable_books(seed: int, month: str) -> None:
     business = generate(seed, "small", month)
@@ -136,15 +136,15 @@ def test_options_only_add_documents() -> None:
     assert [one["typeId"] for one in more["payments"]][-1] == "599"
 
 
-def test_a_month_of_tens_of_thousands_is_exact_too() -> None:
-    business = generate(3, "12000")
-    assert len(business.invoices) > 12_000
+def test_a_month_of_thousands_is_exact_too() -> None:
+    business = generate(3, "5000")
+    assert len(business.invoices) > 5_000
     for one in business.invoices:
         assert one.subtotal_cents == sum(line.total_cents for line in one.lines or [])
     assert len({one.id for one in business.invoices}) == len(business.invoices)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**63))
 def test_small_holds_every_awkward_case(seed: int) -> None:
     found = records(generate(seed, "small"))

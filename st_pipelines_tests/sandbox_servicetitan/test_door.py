@@ -60,6 +60,12 @@ def test_both_headers_are_needed(reading: Api, change: dict[str, str], status: i
     assert answer.status_code == status and answer.json()["status"] == status
 
 
+def test_a_bare_token_is_taken_as_production_clients_send_it(reading: Api) -> None:
+    bare = reading.headers["Authorization"].removeprefix("Bearer ")
+    assert reading.http.get(URL, headers={**reading.headers, "Authorization": bare}).status_code == 200
+    assert reading.http.get(URL, headers={**reading.headers, "Authorization": f"Basic {bare}"}).status_code == 401
+
+
 def test_a_token_opens_its_own_tenant_only(reading: Api) -> None:
     answer = reading.http.get(URL.replace(TENANT, "7654321"), headers=reading.headers)
     assert answer.status_code == 403

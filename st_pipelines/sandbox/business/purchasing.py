@@ -6,17 +6,16 @@ from random import Random
 
 from st_pipelines.sandbox.business.calendar import Month
 from st_pipelines.sandbox.business.company import COST_ACCOUNT, EQUIPMENT, MATERIALS, TERM_DAYS, UNITS_OF_ENTITY
-from st_pipelines.sandbox.business.model import (
+from st_pipelines.sandbox.business.model import Job, Vendor
+from st_pipelines.sandbox.business.numbering import Numbering
+from st_pipelines.sandbox.business.orders import (  # fmt: skip
     Bill,
     BillLine,
-    Job,
     OrderLine,
     PurchaseOrder,
     Receipt,
     ReceiptLine,
-    Vendor,
-)  # fmt: skip
-from st_pipelines.sandbox.business.numbering import Numbering
+)
 from st_pipelines.sandbox.business.sales import HOUR, deal, rng_ticks
 
 # What becomes of an order; the rest is received and billed at once ("plain").

@@ -5,7 +5,8 @@ Below ``/_sandbox`` it adds ``GET``/``POST /_sandbox/settings`` (see ``settings.
 """
 
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -50,7 +51,8 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
 
     def seed() -> None:
         current.now = first
-        load(books, generate(options.seed, options.size, options.month, business))
+        with _collector_resting():
+            load(books, generate(options.seed, options.size, options.month, business))
 
     app = sandbox_app(
         "servicetitan",
@@ -65,17 +67,20 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
 
 
 def load(books: Books, business: Business) -> None:
-    """Puts a generated business into the books, in one transaction.
+    """Puts a generated business into the books, in one transaction."""
+    with books.transaction():
+        for entity, record in all_records(business):
+            books.put(entity, str(record["id"]), record)
 
-    The cyclic collector rests meanwhile and never looks at these records again: there are no cycles among them, and
-    walking a large month's objects would stop the server for seconds, again and again.
-    """
+
+@contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Without the cyclic collector, which afterwards never looks at what was made meanwhile: there are no cycles in
+    records, and walking a large month's objects would stop the server for seconds, again and again."""
     was_collecting = gc.isenabled()
     gc.disable()
     try:
-        with books.transaction():
-            for entity, record in all_records(business):
-                books.put(entity, str(record["id"]), record)
+        yield
     finally:
         gc.freeze()
         if was_collecting:

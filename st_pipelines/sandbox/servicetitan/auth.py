@@ -54,8 +54,8 @@ class AuthServer:
 
     def check(self, request: Request) -> None:
         """Raises ``ApiError``: 401 without a live token or known app key, 403 for another tenant's path."""
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        claims = self._claims(token) if kind.lower() == "bearer" else None
+        token = _presented(request)
+        claims = self._claims(token)
         if claims is None or token in self._revoked or int(claims["exp"]) <= self._clock.now().timestamp():
             raise ApiError(401, "The access token is missing, invalid or expired.")
         if request.headers.get("st-app-key") != self._settings.now.app_key:
@@ -65,7 +65,7 @@ class AuthServer:
 
     def revoke(self, request: Request) -> None:
         """The token that came with this request opens nothing any more."""
-        self._revoked.add(request.headers.get("authorization", "").partition(" ")[2])
+        self._revoked.add(_presented(request))
 
     def _sign(self) -> str:
         settings = self._settings.now
@@ -84,6 +84,12 @@ class AuthServer:
             return None
         claims: dict[str, Any] = msgspec.json.decode(base64.urlsafe_b64decode(head.split(".")[1] + "=="))
         return claims
+
+
+def _presented(request: Request) -> str:
+    """The token of the Authorization header: after ``Bearer``, or bare, as the servicepytan client sends it."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if kind.lower() == "bearer" else "" if token else kind
 
 
 def _refused(error: str) -> Response:

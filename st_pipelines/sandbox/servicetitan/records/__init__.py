@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 def all_records(business: Business) -> Iterator[tuple[str, Record]]:
     """Pairs of entity and record, every entity of the sandbox, ids rising within an entity."""
-    yield from reference.records()
+    yield from reference.records(business.options)
     yield from parties.records(business)
     yield from sales.records(business)
     yield from purchasing.records(business)

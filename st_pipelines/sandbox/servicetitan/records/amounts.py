@@ -1,6 +1,10 @@
-"""Whole cents to the two forms that ServiceTitan uses. Invariant: both are exact, no float in between."""
+"""Whole cents to the two forms that ServiceTitan uses. Invariant: both are exact, no float in between.
+
+The small objects that many records share (accounts, units, batches) are made once and must not be changed in place.
+"""
 
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from st_pipelines.sandbox.business.company import ACCOUNT, UNIT
@@ -37,10 +41,12 @@ def address(one: Address) -> dict[str, Any]:
             "country": one.country}  # fmt: skip
 
 
+@cache
 def business_unit(identity: int) -> dict[str, Any]:
     return {"id": identity, "name": UNIT[identity].name}
 
 
+@cache
 def account(identity: int | None) -> dict[str, Any] | None:
     """A general ledger account as lines of the accounting module carry it."""
     if identity is None:
@@ -49,6 +55,7 @@ def account(identity: int | None) -> dict[str, Any] | None:
     return {"id": one.id, "name": one.name, "number": one.number, "type": one.kind, "detailType": one.detail}
 
 
+@cache
 def batch(day: int | None) -> dict[str, Any] | None:
     if day is None:
         return None

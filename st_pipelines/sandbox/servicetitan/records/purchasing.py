@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from st_pipelines.sandbox.business.calendar import date_text, instant_text
-from st_pipelines.sandbox.business.model import Bill, BillLine, Business, OrderLine, PurchaseOrder, Receipt, Vendor
+from st_pipelines.sandbox.business.model import Business, Vendor
+from st_pipelines.sandbox.business.orders import Bill, BillLine, OrderLine, PurchaseOrder, Receipt
 from st_pipelines.sandbox.servicetitan.records import amounts
 
 _DEPOT = {"street": "1 Depot Rd", "unit": None, "city": "Austin", "state": "TX", "zip": "78701", "country": "USA"}

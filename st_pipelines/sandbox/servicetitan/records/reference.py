@@ -16,15 +16,16 @@ from st_pipelines.sandbox.business.company import (
     TaxZone,
     Term,
 )
+from st_pipelines.sandbox.business.model import Options
 
 _BORN = {"createdOn": "2024-01-03T15:04:05.1234567Z", "modifiedOn": "2024-02-01T16:20:00.7654321Z"}
 _TENANT_NAME = "Lone Star & Lakes Home Services"
 
 
-def records() -> Iterator[tuple[str, dict[str, Any]]]:
+def records(options: Options) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from (("business_units", _unit(one)) for one in BUSINESS_UNITS)
     yield from (("gl_accounts", _account(one)) for one in ACCOUNTS)
-    for kind in (*PAYMENT_TYPES, UNKNOWN_TYPE):
+    for kind in (*PAYMENT_TYPES, UNKNOWN_TYPE) if options.surprises else PAYMENT_TYPES:
         yield "payment_types", {"id": kind.id, "name": kind.name, "modifiedOn": _BORN["modifiedOn"],
                                 "createdOn": _BORN["createdOn"]}  # fmt: skip
     yield from (("payment_terms", _term(one)) for one in TERMS)
