@@ -98,7 +98,8 @@ def tenant(
     with serving(build(books, Clock(options.start_of_clock()), options)) as origin:
         connection = Connection(
             "demo_qad", "qad",
-            {"base_url": f"{origin}/clouderp/demo", "client_id": "qad-client", "request_deadline_s": 5, **(settings or {})},
+            {"base_url": f"{origin}/clouderp/demo", "client_id": "qad-client", "request_deadline_s": 5,
+             **(settings or {})},
             {"username": Secret("api.user"), "password": Secret("api.password")},
         )  # fmt: skip
         client = connect(connection, engine, Keyring([b"k" * 32]), profile=profile, companies=companies)

@@ -1,4 +1,4 @@
-"""A tenant that spells every path, array, member, key, field and parameter differently needs another profile, no code."""
+"""A tenant that spells every path, array, member, key, field and parameter otherwise needs a profile, no code."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -37,7 +37,9 @@ def _respelled_profile() -> dict[str, Any]:
     content["paging"]["more"] = "tail.isThereMore"
     content["metadata"] |= {"array": "meta", "fields": "parts", "name": "n", "max_length": "len", "required": "must"}
     for listed in (content["workspace"]["list"], content["metadata"], *content["entities"].values()):
-        listed["data_wrapper"] = "envelope" if listed not in (content["workspace"]["list"], content["metadata"]) else "data"
+        listed["data_wrapper"] = (
+            "envelope" if listed not in (content["workspace"]["list"], content["metadata"]) else "data"
+        )
     for name, entity in content["entities"].items():
         entity["path"] = f"/api/other/v9/{name.lower()}.list"
         entity["array"] = f"arrayOf{name}"
@@ -82,9 +84,12 @@ def _respelled_server(profile: Mapping[str, Any]) -> dict[str, Any]:
         }  # fmt: skip
     return {
         "token_path": "/sign/in", "workspace_header": "x-other-books", "data_wrapper": "envelope", "entities": entities,
-        "paging": {**{name: paging[name] for name in ("page", "size", "action", "first", "next", "filter", "browse_id")},
-                   "rows": "rowsHere", "more_in": "tail", "more": "isThereMore"},
-        "metadata": {"array": "meta", "fields": "parts", "name": "n", "type": "t", "max_length": "len", "required": "must"},
+        "paging": {
+            **{name: paging[name] for name in ("page", "size", "action", "first", "next", "filter", "browse_id")},
+            "rows": "rowsHere", "more_in": "tail", "more": "isThereMore",
+        },
+        "metadata": {"array": "meta", "fields": "parts", "name": "n", "type": "t", "max_length": "len",
+                     "required": "must"},
     }  # fmt: skip
 
 

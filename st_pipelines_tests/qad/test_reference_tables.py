@@ -40,7 +40,11 @@ def test_periods_are_per_company_and_open_or_closed(qad: Tenant) -> None:
     rows = read_reference(qad.client, "gl_periods").to_pylist()
     assert {row["company"] for row in rows} == {"10USA_10USACO", "10USA_20USACO"}
     october = next(row for row in rows if row["code"] == "2026-10" and row["company"] == "10USA_10USACO")
-    assert (str(october["start_date"]), str(october["end_date"]), october["is_open"]) == ("2026-10-01", "2026-10-31", True)
+    assert (str(october["start_date"]), str(october["end_date"]), october["is_open"]) == (
+        "2026-10-01",
+        "2026-10-31",
+        True,
+    )
     assert not next(row for row in rows if row["code"] == "2026-01")["is_open"]
 
 
@@ -48,7 +52,11 @@ def test_customers_and_suppliers_show_whose_they_are(qad: Tenant) -> None:
     qad.customer()
     qad.vendor()
     (row,) = read_reference(qad.client, "customers").to_pylist()
-    assert (row["external_reference"], row["business_relation"], row["currency"]) == ("ST:1234567:customer:42", "STC42", "USD")
+    assert (row["external_reference"], row["business_relation"], row["currency"]) == (
+        "ST:1234567:customer:42",
+        "STC42",
+        "USD",
+    )
     assert read_reference(qad.client, "suppliers")["external_reference"].to_pylist() == ["ST:1234567:vendor:7"]
 
 
@@ -66,9 +74,9 @@ def test_a_long_list_is_read_over_its_pages_and_each_row_once(qad: Tenant) -> No
 
 
 def test_a_missing_permission_is_named_whichever_envelope_it_comes_in(qad: Tenant) -> None:
-    qad.arm(action="status", status=200, count=None, match={"path": "costCentres"},
-            text='{"errors": [{"severity": 1, "code": "403", "message": "Access is denied", "fieldName": ""}]}')  # fmt: skip
-    with pytest.raises(MissingPermission, match="costCentre.*Access is denied.*role"):
+    bare = '{"errors": [{"severity": 1, "code": "403", "message": "Access is denied", "fieldName": ""}]}'
+    qad.arm(action="status", status=200, count=None, match={"path": "costCentres"}, text=bare)
+    with pytest.raises(MissingPermission, match=r"costCentre.*Access is denied.*role"):
         read_reference(qad.client, "cost_centers")
 
 

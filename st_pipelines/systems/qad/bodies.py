@@ -134,6 +134,24 @@ def keys_of(identifier: str, entity: Entity) -> dict[str, str]:
     return dict(zip(names, parts, strict=True))
 
 
+def as_content(record: Record, entity: Entity) -> dict[str, str]:
+    """A master's mapped fields as text, by wire name, for comparison with what was planned."""
+    wires = [wire for logical, wire in entity.fields.items() if logical not in ("concurrencyHash", "externalReference")]
+    wires += [wire for wire in entity.defaults if wire not in wires]
+    return {wire: _content_text(record.get(wire)) for wire in wires}
+
+
+def master_differences(planned: Record, held: Mapping[str, str]) -> list[str]:
+    """Every planned field of a master that QAD holds otherwise."""
+    expected = {wire: _content_text(value) for wire, value in planned.items()}
+    return [f"{wire}: planned {value!r}, QAD holds {held.get(wire, '')!r}"
+            for wire, value in expected.items() if value != held.get(wire, "")]  # fmt: skip
+
+
+def _content_text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
 def number(record: Record, entity: Entity) -> str:
     """What a person looks for in QAD: the code, or daybook/year/voucher."""
     values = key_values(record, entity)

@@ -20,6 +20,7 @@ from st_pipelines.systems.qad.profile import ENTITY_OF_KIND
 from st_pipelines.systems.qad.wire_values import wire_date
 
 VOUCHERS = {"customer_invoice": "customer", "customer_payment": "customer", "supplier_invoice": "supplier"}
+REVERSED = ("customer_invoice", "supplier_invoice")
 _DOMAIN = re.compile(r"(.+):domain((?::[0-9]+)?)")
 _CHUNK = 500
 
@@ -56,6 +57,8 @@ def find(
     """Current documents by external reference; an absent one has no entry."""
     name = ENTITY_OF_KIND[kind]
     entity = client.profile.entity(name)
+    if kind not in REVERSED:  # posting also asks for the void, which is no document of its own here
+        references = [reference for reference in references if not reference.endswith(invoices.VOID_SUFFIX)]
     if kind == "customer_domain":
         return _domains(client, books, references)
     if entity.has("externalReference"):

@@ -1,8 +1,9 @@
 """Whose books answer. Invariant: the workspace is listed for the user, and a record read in it is its own (M1)."""
 
 from st_pipelines.posting.target import WrongCompany
+from st_pipelines.systems.http.errors import Forbidden
 from st_pipelines.systems.qad.answers import read_records
-from st_pipelines.systems.qad.client import QadClient
+from st_pipelines.systems.qad.client import MissingPermission, QadClient
 from st_pipelines.systems.qad.company import Company, company
 from st_pipelines.systems.qad.lists import read_page
 
@@ -18,7 +19,10 @@ def workspaces(client: QadClient, books: Company) -> dict[str, Company]:
 def check(client: QadClient, name: str) -> None:
     """Raises ``WrongCompany``; a header that QAD ignores shows in the probed record."""
     books = company(name)
-    listed = workspaces(client, books)
+    try:
+        listed = workspaces(client, books)
+    except (Forbidden, MissingPermission) as error:
+        raise WrongCompany(f"QAD denies the API user {books.workspace}, or its list of workspaces ({error})") from error
     if listed.get(books.workspace) != books:
         known = ", ".join(sorted(listed)) or "none"
         raise WrongCompany(f"the API user has no workspace {books.workspace} (it has: {known}); grant it in QAD, or "

@@ -5,8 +5,8 @@ field, and an update starts from QAD's whole record with its concurrency hash.
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
 from st_pipelines.posting.target import CannotRender, Found
-from st_pipelines.systems.qad.answers import Record, flag
-from st_pipelines.systems.qad.bodies import Rendering, number, target_id
+from st_pipelines.systems.qad.answers import Record
+from st_pipelines.systems.qad.bodies import Rendering, as_content, number, target_id
 from st_pipelines.systems.qad.profile import Entity
 
 
@@ -44,26 +44,21 @@ def fields(party: Party, to: Rendering, record: Record) -> Record:
 
 
 def found(record: Record, kind: str, entity: Entity, company: str) -> Found:
-    content = {
-        name: str(record.get(entity.wire(name)) or "") for name in ("businessRelation", "currency", "creditTerms")
-    }
-    content["is_active"] = str(flag(record.get(entity.wire("isActive")), entity.wire("isActive")))
+    content = as_content(record, entity)
     return Found(kind, company, str(record[entity.wire("externalReference")]), target_id(record, entity),
-                 number(record, entity), currency=content["currency"], content=content)  # fmt: skip
+                 number(record, entity), currency=content[entity.wire("currency")], content=content)  # fmt: skip
 
 
-def differences(party: Party, held: Found, entity: Entity) -> list[str]:
-    """Currency decides how every invoice posts; terms decide when it is due."""
-    planned = {
-        "currency": party.currency,
-        "creditTerms": party.terms or str(entity.defaults.get(entity.wire("creditTerms"), "")),
-    }
-    return [f"{entity.wire(name)}: planned {value!r}, QAD holds {held.content.get(name, '')!r}"
-            for name, value in planned.items() if value != held.content.get(name, "")]  # fmt: skip
+def planned(party: Party, to: Rendering) -> Record:
+    """What the source and the mapping decide of the record; terms fall back to the profile's default."""
+    terms = to.entity.wire("creditTerms")
+    record: Record = {terms: to.entity.defaults[terms]} if terms in to.entity.defaults else {}
+    to.put(record, "currency", party.currency)
+    return fields(party, to, record)
 
 
 def books_see(old: Party, new: Party) -> bool:
-    names = ("terms", "tax_code", "is_taxable", "is_active", "email", "phone", "attributes")
+    names = ("currency", "terms", "tax_code", "is_taxable", "is_active", "email", "phone", "attributes")
     return any(getattr(old, name) != getattr(new, name) for name in names)
 
 

@@ -12,6 +12,7 @@ from datetime import date
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.target import Found, NotSent, Outcome, Reference, Unknown, Write
 from st_pipelines.systems.qad import finding, identity, invoices, parties, payments, relations, rendering, sending
+from st_pipelines.systems.qad.bodies import Rendering, master_differences
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import company as books_of
 
@@ -65,7 +66,7 @@ class QadTarget:
         """A voided document, or a found reversal (``…:void``), is compared with its sides turned."""
         profile = self.client.profile
         entity, void = profile.for_kind(document.kind), document.disposition == "void"
-        if document.kind in rendering.INVOICES:
+        if document.kind in finding.REVERSED:
             turned = found.external_ref.endswith(invoices.VOID_SUFFIX)
             if void and not turned:
                 return [
@@ -76,15 +77,24 @@ class QadTarget:
             return payments.differences(payments.of(document), found, entity, void=void)
         if document.kind == "customer_domain":
             return parties.domain_differences(found, entity)
-        if document.kind == "business_relation":
-            return relations.differences(document, parties.of(document), found, entity, profile)
-        return parties.differences(parties.of(document), found, entity)
+        return self._master_differences(document, found, void)
+
+    def _master_differences(self, document: MappedDocument, found: Found, void: bool) -> list[str]:
+        """Field by field; a voided master is a retired one."""
+        entity = self.client.profile.for_kind(document.kind)
+        to = Rendering(self.client.profile, entity, books_of(document.company), found.external_ref, {})
+        party = parties.of(document)
+        relation = document.kind == "business_relation"
+        record = relations.fields(party, to, {}) if relation else parties.planned(party, to)
+        if void:
+            record = {entity.wire("isActive"): False}
+        return master_differences(record, found.content)
 
     def change(self, old: MappedDocument, new: MappedDocument) -> str:
         """``update``, ``replace`` or ``none``. Other books, currency or kind always replace."""
         if (old.company, old.kind) != (new.company, new.kind):
             return "replace"
-        if new.kind in rendering.INVOICES:
+        if new.kind in finding.REVERSED:
             return "replace" if invoices.books_see(invoices.voucher(old), invoices.voucher(new)) else "none"
         if new.kind == "customer_payment":
             return payments.change(payments.of(old), payments.of(new))

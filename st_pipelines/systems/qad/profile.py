@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from st_pipelines.systems.qad.profile_needs import missing
+
 ENTITY_OF_KIND = {
     "business_relation": "businessRelation",
     "customer": "customer",
@@ -18,48 +20,6 @@ ENTITY_OF_KIND = {
     "customer_invoice": "customerInvoice",
     "customer_payment": "customerPayment",
     "supplier_invoice": "supplierInvoice",
-}
-
-_VOUCHER_KEYS = ("entity", "daybook", "year", "voucher")
-_LINE_FIELDS = ("sequence", "glAccount", "subAccount", "costCentre", "description", "amount", "isDebit")
-_INVOICE_FORMS = ("invoice", "credit_memo", "void_of_invoice", "void_of_credit_memo")
-_INVOICE_FIELDS = ("type", "reference", "description", "invoiceDate", "postingDate", "dueDate", "creditTerms",
-                   "currency", "amount", "isTaxable", "externalReference")  # fmt: skip
-_PARTY_FIELDS = ("businessRelation", "currency", "creditTerms", "isActive", "isTaxable", "externalReference",
-                 "concurrencyHash")  # fmt: skip
-
-# What the client itself names; a profile without one of them is refused before anything runs.
-_NEEDED_FIELDS: dict[str, tuple[str, ...]] = {
-    "businessRelation": ("name1", "name2", "name3", "searchName", "isActive", "street1", "city", "state", "zip",
-                         "country", "concurrencyHash"),
-    "customer": _PARTY_FIELDS,
-    "customerDomain": ("site", "daybookSet", "concurrencyHash"),
-    "supplier": _PARTY_FIELDS,
-    "customerInvoice": ("customer", *_INVOICE_FIELDS),
-    "customerPayment": ("customer", "bankAccount", "paymentDate", "postingDate", "currency", "amount", "reference",
-                        "status", "externalReference", "concurrencyHash"),
-    "supplierInvoice": ("supplier", *(name for name in _INVOICE_FIELDS if name != "isTaxable")),
-    "glAccount": ("description", "isActive", "isCostCentreAccount", "isProjectAccount", "isSubAccountAccount",
-                  "analysisLimitation"),
-    "costCentre": ("description", "isActive"),
-    "period": ("startDate", "endDate", "isOpen"),
-}  # fmt: skip
-_NEEDED_KEYS: dict[str, tuple[str, ...]] = {
-    "customerDomain": ("domain", "code"),
-    "customerInvoice": _VOUCHER_KEYS,
-    "customerPayment": _VOUCHER_KEYS,
-    "supplierInvoice": _VOUCHER_KEYS,
-    "period": ("entity", "year", "period"),
-}
-_NEEDED_NESTED: dict[str, dict[str, tuple[str, ...]]] = {
-    "customerInvoice": {"postingLines": _LINE_FIELDS, "taxes": ("taxCode", "amount")},
-    "supplierInvoice": {"postingLines": _LINE_FIELDS, "taxes": ("taxCode", "amount")},
-    "customerPayment": {"allocations": (*_VOUCHER_KEYS, "amount")},
-}
-_NEEDED_FORMS = {
-    "customerInvoice": _INVOICE_FORMS,
-    "supplierInvoice": _INVOICE_FORMS,
-    "customerPayment": ("receipt", "refund", "void"),
 }
 
 Path = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.\-]*$")]
@@ -261,7 +221,11 @@ class Profile(_Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        faults = [fault for name, entity in self.entities.items() for fault in _missing(name, entity, self)]
+        faults = [
+            fault
+            for name, entity in self.entities.items()
+            for fault in missing(name, entity, self.workspace.shared_sets, self.entities.keys())
+        ]
         if self.workspace.probe not in self.entities:
             faults.append(f"workspace.probe: no entity named {self.workspace.probe}")
         elif not self.entities[self.workspace.probe].identity:
@@ -280,27 +244,3 @@ class Profile(_Strict):
         if kind not in ENTITY_OF_KIND:
             raise ProfileFault(f"QAD has no kind {kind!r}; known: {', '.join(ENTITY_OF_KIND)}")
         return self.entity(ENTITY_OF_KIND[kind])
-
-
-def _missing(name: str, entity: Entity, profile: "Profile") -> list[str]:
-    where = f"entities.{name}"
-    faults = [f"{where}.fields: {field} is missing" for field in _NEEDED_FIELDS.get(name, ()) if not entity.has(field)]
-    needed_keys = _NEEDED_KEYS.get(name, ("code",))
-    faults += [f"{where}.keys: {key} is missing" for key in needed_keys if key not in entity.keys]
-    for array, fields in _NEEDED_NESTED.get(name, {}).items():
-        given = entity.nested[array].fields if array in entity.nested else {}
-        faults += [f"{where}.nested.{array}: {field} is missing" for field in fields if field not in given]
-    faults += [f"{where}.forms: {form} is missing" for form in _NEEDED_FORMS.get(name, ()) if form not in entity.forms]
-    if name in _NEEDED_FORMS and not entity.control_account:
-        faults.append(f"{where}.control_account is missing")
-    if name in _NEEDED_FORMS and "entity" not in entity.identity:
-        faults.append(f"{where}.identity: entity is missing, so an answer from other books would pass")
-    if name == "businessRelation" and not entity.code_format and "externalReference" not in entity.fields:
-        faults.append(f"{where}: needs code_format or fields.externalReference, else a record cannot be found again")
-    faults += [f"{where}.code_lists: no entity named {listed}" for listed in entity.code_lists.values()
-               if listed not in profile.entities]  # fmt: skip
-    if entity.shared_set and entity.shared_set not in profile.workspace.shared_sets:
-        faults.append(f"{where}.shared_set: workspace.shared_sets has no {entity.shared_set}")
-    if "sharedSetCode" in entity.keys and not entity.shared_set:
-        faults.append(f"{where}.shared_set is missing")
-    return faults

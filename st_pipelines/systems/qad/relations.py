@@ -6,11 +6,10 @@ whose entity has a custom field maps ``externalReference`` and may leave ``code_
 
 import re
 
-from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
 from st_pipelines.posting.target import CannotRender, Found
-from st_pipelines.systems.qad.answers import Record, flag
-from st_pipelines.systems.qad.bodies import Rendering, number, target_id
+from st_pipelines.systems.qad.answers import Record
+from st_pipelines.systems.qad.bodies import Rendering, as_content, number, target_id
 from st_pipelines.systems.qad.profile import Entity, Profile
 from st_pipelines.systems.qad.wire_values import checked_text, split_name
 
@@ -74,23 +73,10 @@ def name_parts(name: str, entity: Entity, profile: Profile) -> list[str]:
 
 
 def found(record: Record, entity: Entity, company: str, external_ref: str) -> Found:
-    content = {field: _text(record.get(entity.wire(field))) for field in _NAME_FIELDS}
-    content["is_active"] = str(flag(record.get(entity.wire("isActive")), entity.wire("isActive")))
     return Found("business_relation", company, external_ref, target_id(record, entity), number(record, entity),
-                 content=content)  # fmt: skip
-
-
-def differences(document: MappedDocument, party: Party, held: Found, entity: Entity, profile: Profile) -> list[str]:
-    """The name is what an accountant knows the party by; the address may be corrected in QAD."""
-    expected = dict(zip(_NAME_FIELDS, name_parts(party.name, entity, profile), strict=True))
-    return [f"{entity.wire(field)}: planned {expected[field]!r}, QAD holds {held.content.get(field, '')!r}"
-            for field in _NAME_FIELDS if expected[field] != held.content.get(field, "")]  # fmt: skip
+                 content=as_content(record, entity))  # fmt: skip
 
 
 def books_see(old: Party, new: Party) -> bool:
     """Whether QAD's record would become another one."""
     return (old.name, old.address, old.is_active) != (new.name, new.address, new.is_active)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)

@@ -13,11 +13,8 @@ from st_pipelines.systems.qad.answers import Record
 from st_pipelines.systems.qad.bodies import Rendering, envelope, keys_of
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import company
-from st_pipelines.systems.qad.finding import customer_of
+from st_pipelines.systems.qad.finding import REVERSED, customer_of
 from st_pipelines.systems.qad.profile import ENTITY_OF_KIND
-
-PARTIES = ("customer", "supplier")
-INVOICES = ("customer_invoice", "supplier_invoice")
 
 
 def render(client: QadClient, document: MappedDocument, op: str, external_ref: str, references: Mapping[str, Reference],
@@ -29,11 +26,11 @@ def render(client: QadClient, document: MappedDocument, op: str, external_ref: s
         raise CannotRender(f"{ENTITY_OF_KIND[kind]} is assumed, not observed: check it on the tenant, then set "
                            f"writes_confirmed: true in the profile")  # fmt: skip
     void = op == "void"
-    if void and kind in INVOICES:
+    if void and kind in REVERSED:
         external_ref += invoices.VOID_SUFFIX
     to = Rendering(profile, entity, company(document.company), external_ref, references)
     posted = previous if void and previous is not None else document
-    if kind in INVOICES:
+    if kind in REVERSED:
         record = _invoice(posted, op, to, target_id)
     elif kind == "customer_payment":
         record = _payment(client, posted, op, to, target_id)

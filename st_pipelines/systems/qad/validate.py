@@ -87,10 +87,21 @@ def _entity(client: QadClient, name: str, books: Company) -> Iterator[Fault]:
     entity, paging = client.profile.entity(name), client.profile.paging
     params = [*view(entity), (paging.page, "1"), (paging.size, "1"), (paging.action, paging.first)]
     records = read_records(client.read(entity.path, books, params, entity=name), entity, rows_member=paging.rows)
+    if name in ENTITY_OF_KIND.values():
+        _array(client, name, entity, books)
     for what in field_faults(client, name, books, records):
         yield Fault(f"{name} fields", what, "correct `fields`, `keys`, `defaults` or `max_length` in the profile")
     if name in ENTITY_OF_KIND.values() and not entity.may_be_written:
         yield Fault(name, "assumed and not confirmed, so nothing is written to it", _CONFIRM)
+
+
+def _array(client: QadClient, name: str, entity: Entity, books: Company) -> None:
+    """Asks for one record that cannot be: the empty answer still names the array. Raises ``WrongPath``."""
+    known = {"domain": books.domain, "entity": books.entity}
+    if entity.shared_set:
+        known["sharedSetCode"] = client.profile.workspace.shared_sets[entity.shared_set]
+    params = [*view(entity), *((wire, known.get(logical, "0")) for logical, wire in entity.keys.items())]
+    read_records(client.read(entity.path, books, params, entity=name), entity)
 
 
 class _Lists:
