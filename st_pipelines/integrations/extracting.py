@@ -68,7 +68,7 @@ def extract_day(session: Session, entity: SourceEntity, day: date, run_id: str) 
 
 def refresh_reference(session: Session, side: str, entity: str) -> int:
     """Reads one reference entity whole and replaces its snapshot. Gives its number of rows."""
-    session.__dict__.pop("reference", None)
+    session.forget_reference()
     if side == "source":
         return session.road.source.extract_reference(session.source, session.store, session.integration, entity)
     table = session.road.target.read_reference(session.target_client, entity)

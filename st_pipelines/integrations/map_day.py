@@ -1,18 +1,27 @@
 """Maps one flow's day: typed source tables to mapped documents, stored beside them. Invariant: every source document
-of the day comes out with exactly one disposition."""
+of the day comes out with exactly one disposition, and the same inputs are mapped once.
 
+A mapped partition remembers the digest of all that went into it (source tables, reference snapshots, mapping tables,
+options, the code itself). Where nothing changed, what is stored is the answer.
+"""
+
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from st_pipelines.documents.frames import FACT_SOURCE
 from st_pipelines.integrations.road import Flow, SourceDay
-from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.session import SNAPSHOT, Session
 from st_pipelines.mapping.frames import MappedFrames
 
+LAYER = "mapped"
 DOCUMENTS, LINES, FACTS = "documents", "lines", "facts"
 
 
@@ -36,27 +45,62 @@ class MappedDay:
 
 def map_day(session: Session, flow: Flow, day: date) -> MappedDay:
     """Pure mapping over stored tables; reads no system, posts nothing."""
-    key, name = day.isoformat(), session.integration.name
+    key, name, store = day.isoformat(), session.integration.name, session.store
+    inputs = _inputs(session, flow, key)
+    if store.has_table(name, LAYER, flow.name, key):
+        known = store.manifest(name, LAYER, flow.name, key).facts
+        if known.get("inputs") == inputs:
+            return _from_facts(flow, day, known)
     daily = {
-        table: session.store.read_table(name, "source", table, key)
+        table: store.read_table(name, "source", table, key)
         for entity in flow.reads
         for table in session.road.entity(entity).tables
     }
     given = SourceDay(
-        session.integration,
-        {**session.reference_tables("source"), **daily},
-        session.mapping,
-        session.reference,
+        session.integration, {**session.reference_tables("source"), **daily}, session.mapping, session.reference
     )
     frames = flow.map(given)
     facts = flow.facts(given) if flow.facts else ()
-    for part, table in (
-        (DOCUMENTS, frames.documents),
-        (LINES, frames.lines),
-        (FACTS, pa.Table.from_pylist([vars(fact) for fact in facts], schema=FACT_SOURCE)),
-    ):
-        session.store.write_table(name, "mapped", f"{flow.name}_{part}", key, table)
-    return _summary(flow, day, frames, len(facts))
+    mapped = _summary(flow, day, frames, len(facts))
+    tables = {
+        flow.name: frames.documents,
+        part(flow, LINES): frames.lines,
+        part(flow, FACTS): pa.Table.from_pylist([vars(fact) for fact in facts], schema=FACT_SOURCE),
+    }
+    schemas = {table: content.schema for table, content in tables.items()}
+    with store.table_writer(name, LAYER, flow.name, key, schemas) as writer:
+        for table, content in tables.items():
+            writer.write(table, content)
+        writer.remember(pages=[], inputs=inputs, **_to_facts(mapped))
+    return mapped
+
+
+def part(flow: Flow, which: str) -> str:
+    """Name of one of a flow's mapped tables; the documents' is the flow's own."""
+    return flow.name if which == DOCUMENTS else f"{flow.name}_{which}"
+
+
+def _inputs(session: Session, flow: Flow, key: str) -> str:
+    name, store = session.integration.name, session.store
+    parts = [store.manifest(name, "source", entity, key).digest for entity in flow.reads]
+    parts += [
+        store.manifest(name, "reference", f"{side}_{entity}", SNAPSHOT).digest
+        for side, entities in (("source", session.road.source.reference), ("target", session.road.target.reference))
+        for entity in entities
+        if session.has_reference(side, entity)
+    ]
+    parts += [session.mapping.version, session.integration.options.model_dump_json(), _code()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Digest of our own source: a changed rule maps again, whatever the version says."""
+    package = Path(__file__).resolve().parents[1]
+    content = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        content.update(path.read_bytes())
+    return content.hexdigest()
 
 
 def _summary(flow: Flow, day: date, frames: MappedFrames, facts: int) -> MappedDay:
@@ -71,3 +115,24 @@ def _summary(flow: Flow, day: date, frames: MappedFrames, facts: int) -> MappedD
         for row in held.group_by(["hold_code", "hold_key"]).aggregate([("doc_key", "count")]).to_pylist()
     }
     return MappedDay(flow.name, day, frames.documents.num_rows, frames.lines.num_rows, facts, counts, totals, holds)
+
+
+def _to_facts(mapped: MappedDay) -> dict[str, Any]:
+    return {
+        "documents": mapped.documents, "lines": mapped.lines, "facts": mapped.facts, "counts": dict(mapped.counts),
+        "totals_minor": dict(mapped.totals_minor), "holds": [[*key, count] for key, count in mapped.holds.items()],
+    }  # fmt: skip
+
+
+def _from_facts(flow: Flow, day: date, known: Mapping[str, Any]) -> MappedDay:
+    holds = {(code, missing): count for code, missing, count in known["holds"]}
+    return MappedDay(
+        flow.name,
+        day,
+        known["documents"],
+        known["lines"],
+        known["facts"],
+        known["counts"],
+        known["totals_minor"],
+        holds,
+    )

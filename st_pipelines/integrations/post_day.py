@@ -10,7 +10,7 @@ from typing import Any
 
 from st_pipelines.audit.head import head
 from st_pipelines.documents.money import from_minor
-from st_pipelines.integrations.map_day import FACTS
+from st_pipelines.integrations.map_day import FACTS, LAYER, part
 from st_pipelines.integrations.reconcile import stored_documents
 from st_pipelines.integrations.road import Fact, Flow
 from st_pipelines.integrations.session import Session
@@ -50,7 +50,7 @@ def post_day(session: Session, flow: Flow, day: date, run_id: str, actor: str) -
     context = session.context(run_id, actor, key)
     limits = RunLimits(integration.options.run_limits.documents, integration.options.run_limits.amount)
     if flow.facts:
-        table = session.store.read_table(integration.name, "mapped", f"{flow.name}_{FACTS}", key)
+        table = session.store.read_table(integration.name, LAYER, part(flow, FACTS), key)
         record_facts(session.engine, context, [Fact(**row) for row in table.to_pylist()])
     documents = stored_documents(session, flow, [key])
     plan_documents(

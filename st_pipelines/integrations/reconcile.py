@@ -11,7 +11,7 @@ from functools import cached_property
 
 from st_pipelines.audit.verify import verify
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.integrations.map_day import DOCUMENTS, LINES
+from st_pipelines.integrations.map_day import DOCUMENTS, LAYER, LINES, part
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.mapping.frames import MappedFrames
@@ -101,14 +101,14 @@ def stored_documents(session: Session, flow: Flow, keys: Sequence[str]) -> Itera
     name = session.integration.name
     for key in keys:
         frames = MappedFrames(
-            session.store.read_table(name, "mapped", f"{flow.name}_{DOCUMENTS}", key),
-            session.store.read_table(name, "mapped", f"{flow.name}_{LINES}", key),
+            session.store.read_table(name, LAYER, part(flow, DOCUMENTS), key),
+            session.store.read_table(name, LAYER, part(flow, LINES), key),
         )
         yield from mapped_documents(frames)
 
 
 def _stored_days(session: Session, flow: Flow) -> list[str]:
-    return session.store.partitions(session.integration.name, "mapped", f"{flow.name}_{DOCUMENTS}")
+    return session.store.partitions(session.integration.name, LAYER, part(flow, DOCUMENTS))
 
 
 def _reconcile(

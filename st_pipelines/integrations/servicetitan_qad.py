@@ -91,6 +91,7 @@ ROAD = Road(
              _payments, ("customer_payment",), after=("customers", "invoices"), reconciled_kinds=("customer_payment",)),
         Flow("bills", "Supplier invoices from inventory bills, once received.",
              ("bills", "receipts", "purchase_orders"),
-             _bills, ("supplier_invoice",), after=("vendors",), reconciled_kinds=("supplier_invoice",), facts=_receipts),
+             _bills, ("supplier_invoice",), after=("vendors",), reconciled_kinds=("supplier_invoice",),
+             facts=_receipts),
     ),
 )  # fmt: skip

@@ -92,8 +92,19 @@ class Session:
     def reference(self) -> Reference:
         return self.road.target.mapping_reference(self.reference_tables("target"), self.reference_tables("source"))
 
+    @cached_property
+    def _reference_tables(self) -> dict[str, Mapping[str, pa.Table]]:
+        return {}
+
+    def forget_reference(self) -> None:
+        """To be called when a snapshot was replaced: what was read of it before is outdated."""
+        self.__dict__.pop("reference", None)
+        self._reference_tables.clear()
+
     def reference_tables(self, side: str) -> Mapping[str, pa.Table]:
         """The last snapshot of each reference entity of ``source`` or ``target``."""
+        if side in self._reference_tables:
+            return self._reference_tables[side]
         entities = self.road.source.reference if side == "source" else self.road.target.reference
         missing = [name for name in entities if not self.has_reference(side, name)]
         if missing:
@@ -101,10 +112,11 @@ class Session:
                 f"{self.integration.name}: reference data of the {side} was never read ({', '.join(missing)}); "
                 f"materialize the reference assets or run st-pipelines run --integration {self.integration.name}"
             )
-        return {
+        self._reference_tables[side] = {
             name: self.store.read_table(self.integration.name, "reference", f"{side}_{name}", SNAPSHOT)
             for name in entities
         }
+        return self._reference_tables[side]
 
     def has_reference(self, side: str, entity: str) -> bool:
         return self.store.has_table(self.integration.name, "reference", f"{side}_{entity}", SNAPSHOT)

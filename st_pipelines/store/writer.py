@@ -65,7 +65,9 @@ class TableWriter:
                 durable.make_folder(folder)
                 manifest.write(folder, Manifest(part_of=self._entity))
         before = manifest.read(self._folder)
-        manifest.write(self._folder, Manifest(tables=entries, pages=self._pages, digest=self.digest, facts=self._facts))
+        new = Manifest(tables=entries, pages=self._pages, digest=self.digest, facts=self._facts)
+        if new != before:
+            manifest.write(self._folder, new)
         kept = {entry.file for entry in entries.values()}
         for entry in before.tables.values() if before else ():
             if entry.file and entry.file not in kept:
@@ -102,9 +104,14 @@ class _Stream:
         if self._parquet is None or self._file is None or self._temporary is None:
             return TableEntry(rows=0, schema=schema)
         self._parquet.close()
-        sha = self._file.finish()
+        sha = self._file.hexdigest()
         name = f"{self._table}.{sha[:16]}.parquet"
-        durable.move_in(self._temporary, self._folder / name)
+        if (self._folder / name).exists():  # the same content is there already, and durable: nothing to wait for
+            self._file.close()
+            self._temporary.unlink()
+        else:
+            self._file.make_durable()
+            durable.move_in(self._temporary, self._folder / name)
         return TableEntry(rows=self.rows, schema=schema, file=name, sha256=sha)
 
     def discard(self) -> None:
@@ -144,11 +151,13 @@ class _HashingFile:
     def flush(self) -> None:
         self._file.flush()
 
-    def finish(self) -> str:
+    def hexdigest(self) -> str:
+        return self._sha.hexdigest()
+
+    def make_durable(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        return self._sha.hexdigest()
 
     def close(self) -> None:
         self._file.close()
