@@ -37,7 +37,8 @@ def ledger_side(
         postings = _postings(connection, integration, keys, kinds)
         needs = _open_needs(connection, [p["posting_id"] for p in postings if p["state"] == "planned"])
         documents, standing = _fold(postings, needs)
-        lines = list(_control_lines(connection, standing))
+        copies = {row["doc_key"]: row["copy_id"] for row in documents}
+        lines = list(_control_lines(connection, standing, copies))
     return side(documents, lines)
 
 
@@ -77,25 +78,30 @@ def _fold(
     standing: dict[int, Mapping[str, Any]] = {}
     for history in by_document.values():
         effective = [row for row in history if row["state"] != "superseded"] or history[-1:]
-        latest, live = effective[-1], _standing(effective)
+        latest, live, created = effective[-1], *_standing(effective)
         if live is not None:
             standing[live["posting_id"]] = live
         shown, waiting_for = live or latest, needs.get(latest["posting_id"], [])
+        named = created or shown  # an update keeps the id and number under which its create was posted
         documents.append({
-            "doc_key": latest["doc_key"], "reference": shown["external_ref"], "copy_id": shown["target_id"] or "",
+            "doc_key": latest["doc_key"], "reference": named["external_ref"], "copy_id": named["target_id"] or "",
             "kind": latest["kind"], "flow": latest["flow"], "company": shown["company"],
             "currency": shown["currency"], "total_minor": shown["amount_minor"] if live else 0,
             "business_date": date.fromisoformat(shown["business_date"]), "stands": live is not None,
             "state": "waiting" if waiting_for else latest["state"], "op": latest["op"],
             "code": latest["reason_code"], "detail": latest["reason"], "waiting_for": " ".join(waiting_for),
-            "number": shown["target_number"],
+            "number": shown["target_number"] or named["target_number"],
         })  # fmt: skip
     return documents, standing
 
 
-def _standing(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _standing(history: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """What was posted last and still stands, and the create that it goes back to; nothing after a void."""
     posted = [row for row in history if row["state"] == "posted"]
-    return posted[-1] if posted and posted[-1]["op"] in _IN_PLACE else None
+    if not posted or posted[-1]["op"] not in _IN_PLACE:
+        return None, None
+    creates = [row for row in posted if row["op"] == "create"]
+    return posted[-1], creates[-1] if creates else posted[-1]
 
 
 def _keys_in_period(connection: Connection, integration: str, period: Period, kinds: Sequence[str]) -> set[str]:
@@ -149,12 +155,14 @@ def _open_needs(connection: Connection, posting_ids: Collection[int]) -> dict[in
     return needs
 
 
-def _control_lines(connection: Connection, standing: Mapping[int, Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _control_lines(
+    connection: Connection, standing: Mapping[int, Mapping[str, Any]], copies: Mapping[str, str]
+) -> Iterator[Mapping[str, Any]]:
     for some in _chunks(standing):
         for line in connection.execute(select(control_line).where(control_line.c.posting_id.in_(some))).mappings():
             row = standing[line["posting_id"]]
             yield {
-                "doc_key": row["doc_key"], "copy_id": row["target_id"], "company": row["company"],
+                "doc_key": row["doc_key"], "copy_id": copies[row["doc_key"]], "company": row["company"],
                 "currency": row["currency"], "business_date": date.fromisoformat(row["business_date"]),
                 **{name: line[name] for name in ("business_unit", "gl_account", "cost_center", "amount_minor")},
             }  # fmt: skip

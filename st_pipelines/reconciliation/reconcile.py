@@ -13,6 +13,7 @@ import pyarrow as pa
 from sqlalchemy import Engine
 
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.posting.claimed import void_ref
 from st_pipelines.posting.target import Found, Target
 from st_pipelines.reconciliation.control_totals import control_totals
 from st_pipelines.reconciliation.documents import triples
@@ -23,7 +24,7 @@ from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
 from st_pipelines.reconciliation.second_witness import compare_with_journal
 from st_pipelines.reconciliation.sides import Side
 from st_pipelines.reconciliation.source_side import KINDS_WITH_MONEY, latest_versions, source_side
-from st_pipelines.reconciliation.target_side import cost_centers_back, reverses, target_side
+from st_pipelines.reconciliation.target_side import cost_centers_back, is_voided, reverses, target_side
 from st_pipelines.reconciliation.variances import explain
 
 _NONE = Period((), "")
@@ -80,12 +81,16 @@ def _listed(target: Target, kind: str, company: str, period: Period) -> Iterator
 
 
 def _asked_for(target: Target, ledger: Side, found: Sequence[Found]) -> Iterator[Found]:
-    """What the ledger has as posted and the list did not show."""
+    """What the ledger has as posted and the list did not show, and the reversals of what it has as voided."""
     known = {(one.company, one.kind, one.target_id) for one in found}
+    live = {one.external_ref for one in found if not is_voided(one)}
     wanted: dict[tuple[str, str], list[str]] = {}
     for row in ledger.documents.to_pylist():
+        books, voided = (row["kind"], row["company"]), row["op"] == "void" and row["state"] == "posted"
         if row["stands"] and (row["company"], row["kind"], row["copy_id"]) not in known:
-            wanted.setdefault((row["kind"], row["company"]), []).append(row["reference"])
+            wanted.setdefault(books, []).append(row["reference"])
+        elif voided and row["reference"] in live and void_ref(row["reference"]) not in live:
+            wanted.setdefault(books, []).append(void_ref(row["reference"]))
     for (kind, company), references in wanted.items():
         rest = iter(references)
         while some := list(islice(rest, _ASK_AT_ONCE)):

@@ -70,12 +70,12 @@ def _lines(document: MappedDocument) -> Iterator[Mapping[str, Any]]:
 
 
 def _currency_and_total(document: MappedDocument) -> tuple[str, int]:
-    """A held document may be held *because* its currency or its decimals are wrong; it is counted all the same."""
+    """A document may be held *because* its currency or its decimals are wrong (the planner holds what mapping missed);
+    it is counted all the same, rounded."""
     try:
         return document.currency, to_minor(document.total, document.currency)
     except InvalidAmount:
-        if document.disposition == "ready":
-            raise
+        pass
     try:
         minor_unit(document.currency)
         currency = document.currency

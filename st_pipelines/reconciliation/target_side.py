@@ -12,10 +12,12 @@ from typing import Any
 
 from st_pipelines.documents.mapped import ControlLine
 from st_pipelines.documents.money import to_minor
+from st_pipelines.posting.claimed import void_ref
 from st_pipelines.posting.target import Found
 from st_pipelines.reconciliation.sides import Side, side
 
 CostCenters = Mapping[tuple[str, str], str]  # (company, cost center) to business unit
+_VOID = void_ref("")
 Units = Mapping[tuple[str, str, str], Mapping[str, int]]  # (key, account, cost center) to amounts by business unit
 
 
@@ -35,8 +37,10 @@ def is_voided(found: Found) -> bool:
 
 
 def reverses(found: Found) -> str:
-    """A target that voids by a reversing document names there what it undoes: ``content["reverses"]``."""
-    return found.content.get("reverses", "")
+    """The reference of the document that this one undoes, where a target voids by a reversing document: it says so in
+    ``content["reverses"]``, or its own reference is the void's of the house (``…:void``)."""
+    named, base = found.content.get("reverses", ""), found.external_ref.removesuffix(_VOID)
+    return named or (base if base != found.external_ref else "")
 
 
 def target_side(
