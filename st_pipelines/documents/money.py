@@ -10,6 +10,7 @@ from functools import lru_cache
 
 CONTEXT = Context(prec=34, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Overflow, FloatOperation])
 
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?")
 
 # Only what differs from two places; every other ISO 4217 currency that is legal tender has two.
@@ -35,7 +36,7 @@ def parse_amount(text: str) -> Decimal:
 @lru_cache(maxsize=512)
 def minor_unit(currency: str) -> int:
     """Decimals of a currency: 2 for USD, 0 for JPY, 3 for KWD."""
-    if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+    if not _CURRENCY.fullmatch(currency):
         raise InvalidAmount(f"not an ISO 4217 currency code: {currency[:10]!r}")
     return _MINOR_UNITS_OTHER_THAN_TWO.get(currency, 2)
 
