@@ -74,13 +74,20 @@ def test_drop_before_closes_and_applies_nothing(client: httpx.Client) -> None:
     assert add(client).status_code == 200
 
 
-def test_apply_then_drop_applies_and_closes_without_a_byte(client: httpx.Client, origin: str) -> None:
-    arm(client, "apply_then_drop")
-    host = urlsplit(origin)
+def raw_answer(origin: str) -> bytes:
+    """Every byte that comes until the other side closes; a reset would raise."""
+    host, received = urlsplit(origin), b""
     with socket.create_connection((host.hostname, host.port), timeout=5) as raw:
         body = b'{"name": "raw"}'
         raw.sendall(b"POST /base/things HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        assert raw.recv(65536) == b""  # FIN, not a reset, and nothing before it
+        while part := raw.recv(65536):
+            received += part
+    return received
+
+
+def test_apply_then_drop_applies_and_closes_without_a_byte(client: httpx.Client, origin: str) -> None:
+    arm(client, "apply_then_drop")
+    assert raw_answer(origin) == b""
     assert held(client) == 1
     assert (last(client)["status"], last(client)["applied"]) == (0, True)
 
@@ -112,6 +119,13 @@ def test_truncate_announces_everything_and_sends_half(client: httpx.Client) -> N
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
         add(client)
     assert held(client) == 1
+
+
+def test_truncate_is_half_to_the_byte(client: httpx.Client, origin: str) -> None:
+    whole = len(add(client).content)
+    arm(client, "truncate")
+    head, _, body = raw_answer(origin).partition(b"\r\n\r\n")
+    assert b"content-length: %d" % whole in head.lower() and len(body) == whole // 2
 
 
 def test_garble_keeps_the_length_and_is_not_json(client: httpx.Client) -> None:

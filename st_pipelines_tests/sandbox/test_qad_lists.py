@@ -96,6 +96,9 @@ def test_total_count_counts_with_filters(qad: Qad) -> None:
         (["postingDate,lt,2026-10-02,literal"], [1]),
         (["customLong0,rg,ST:1:invoice:2,literal,ST:1:invoice:3,literal"], [2, 3]),
         (["customLong0,sw,ST:1,literal", "postingDate,le,2026-10-02,literal"], [1, 2]),
+        (["customLong0,eq,ST:1:invoice:3,literal", "description,sw,Rep,literal"], [3]),
+        (["customLong0,eq,ST:1:invoice:3,literal", "description,sw,air,literal"], []),
+        (["customLong0,eq,ST:1:invoice:3,literal", "postingDate,rg,2026-10-04,literal,2026-10-09,literal"], []),
         (["customerCode,eq,NOBODY,literal"], []),
     ],
 )

@@ -23,7 +23,8 @@ CHANGES = {
         "customer_invoices": {
             "path": "/api/erp/fin/debtorInvoices", "array": "dInvoices", "view_uri": "urn:be:x.IDInvoice",
             "rename": {"customerCode": "debtorCode", "voucherNumber": "voucher", "postingLines": "lines",
-                       "glCode": "account", "amountTC": "amount", "customLong0": "externalRef", "invoiceAmountTC": "totalTC"},
+                       "glCode": "account", "amountTC": "amount", "customLong0": "externalRef",
+                       "invoiceAmountTC": "totalTC"},
         }
     },
 }  # fmt: skip

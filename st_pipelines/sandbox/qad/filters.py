@@ -16,6 +16,7 @@ from st_pipelines.sandbox.qad.wire import GatewayError
 
 Record = dict[str, Any]
 _HIGHEST = chr(0x10FFFF)
+_FEW = 100  # so few that no other index is worth asking
 _TESTS: Mapping[str, Callable[[Any, Any, Any], bool]] = {
     "eq": lambda held, low, high: bool(held == low),
     "sw": lambda held, low, high: str(held).startswith(str(low)),
@@ -78,7 +79,10 @@ def candidates(
 ) -> list[Record]:
     """Records that may satisfy the filters, by the best index there is. ``scope``: field and value all must have."""
     best: list[Record] | None = None
-    for wanted in filters:
+    common = "" if scope is None else scope[0]
+    for wanted in sorted(filters, key=lambda one: (one.field == common, one.op != "eq")):
+        if best is not None and (len(best) <= _FEW or wanted.field == common):
+            break
         if wanted.op == "eq" and entity.fields[wanted.field].type in ("text", "date"):
             found = books.find(entity.name, wanted.field, wanted.low)
         elif entity.fields[wanted.field].type in ("text", "date") and wanted.op in ("rg", "sw", "ge", "gt", "le", "lt"):
