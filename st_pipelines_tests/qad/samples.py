@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def key(kind: str, number: int) -> str:
 def mapped(kind: str, doc_key: str, payload: Payload | None, total: Decimal, **changes: Any) -> MappedDocument:
     values: dict[str, Any] = {
         "flow": "invoices", "kind": kind, "doc_key": doc_key, "company": BOOKS, "business_date": DAY, "currency": "USD",
-        "total": total, "disposition": "ready", "source_sha256": "0" * 64,
+        "total": total, "disposition": "ready", "source_sha256": sha256(repr(payload).encode()).hexdigest(),
         "modified_on": datetime(2026, 10, 5, 12, tzinfo=UTC), "payload": payload,
     }  # fmt: skip
     return MappedDocument(**(values | changes))

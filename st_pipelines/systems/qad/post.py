@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.posting.target import Found, NotSent, Outcome, Reference, Unknown, Write
+from st_pipelines.posting.target import Found, NotSent, Outcome, Reference, Write
 from st_pipelines.systems.qad import finding, identity, invoices, parties, payments, relations, rendering, sending
 from st_pipelines.systems.qad.bodies import Rendering, master_differences
 from st_pipelines.systems.qad.client import QadClient
@@ -43,7 +43,8 @@ class QadTarget:
         return rendering.render(self.client, document, op, external_ref, references, previous, target_id)
 
     def send(self, write: Write) -> Outcome:
-        """After one answer from other books nothing more is sent to that company by this process."""
+        """Raises only ``WrongCompany``, for an answer from other books: that write is then unknown, and nothing more is
+        sent to the company by this process."""
         with self._lock:
             stopped = self._stopped.get(write.company)
         if stopped:
@@ -53,7 +54,7 @@ class QadTarget:
         except sending.AnsweredByOthers as error:
             with self._lock:
                 self._stopped[write.company] = f"stopped: {error}"
-            return Unknown(str(error))
+            raise
 
     def find(self, kind: str, company: str, external_refs: Sequence[str]) -> dict[str, list[Found]]:
         return finding.find(self.client, self._parties, kind, books_of(company), external_refs)
