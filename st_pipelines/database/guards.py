@@ -65,18 +65,25 @@ RULES: tuple[tuple[str, str, str, str, str], ...] = (
 
 def install(connection: Connection) -> None:
     """Replaces every guard by the present one, inside the caller's transaction."""
-    write = _sqlite if connection.dialect.name == "sqlite" else _postgresql
+    postgresql = connection.dialect.name == "postgresql"
+    if postgresql:
+        connection.exec_driver_sql(_REFUSE)
     for rule in RULES:
-        for statement in write(*rule):
+        for statement in _postgresql(*rule) if postgresql else _sqlite(*rule):
             connection.exec_driver_sql(statement)
-    if connection.dialect.name == "postgresql":
-        # TRUNCATE fires no row trigger.
+    if postgresql:
         for table in ("posting", "document_version", "control_line", "audit_event"):
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_not_truncated ON {table}")
             connection.exec_driver_sql(
-                f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_kept()"
+                f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "
+                "EXECUTE FUNCTION ledger_refuse('its rows are never deleted')"  # TRUNCATE fires no row trigger
             )
+
+
+_REFUSE = """
+CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0]; END $$
+"""
 
 
 def _sqlite(name: str, table: str, event: str, refused_when: str, message: str) -> tuple[str, ...]:
@@ -89,11 +96,13 @@ def _sqlite(name: str, table: str, event: str, refused_when: str, message: str) 
 
 
 def _postgresql(name: str, table: str, event: str, refused_when: str, message: str) -> tuple[str, ...]:
-    check = f"IF {refused_when} THEN RAISE EXCEPTION '{message}'; END IF;" if refused_when else ""
-    refuse = "" if refused_when else f"RAISE EXCEPTION '{message}';"
-    return (
-        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        f"BEGIN {check}{refuse} RETURN {'OLD' if event == 'DELETE' else 'NEW'}; END $$",
-        f"DROP TRIGGER IF EXISTS {name} ON {table}",
-        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+    drop = f"DROP TRIGGER IF EXISTS {name} ON {table}"
+    if "SELECT" in refused_when:  # a trigger's WHEN takes no query
+        body = f"BEGIN IF {refused_when} THEN RAISE EXCEPTION '{message}'; END IF; RETURN NEW; END"
+        function = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
+        return drop, function, f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+    when = f"WHEN ({refused_when}) " if refused_when else ""
+    return drop, (
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {when}"
+        f"EXECUTE FUNCTION ledger_refuse('{message}')"
     )

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Engine, TextClause, bindparam, text
 
 from st_pipelines.audit import trail
+from st_pipelines.database.batch import BatchUpdate
 from st_pipelines.posting.claimed import COLUMNS, Claimed, load
 from st_pipelines.posting.clock import Watch
 from st_pipelines.posting.context import RunContext, ledger_transaction
@@ -20,9 +21,11 @@ ELIGIBLE = (
     "AND NOT EXISTS (SELECT 1 FROM posting q WHERE q.integration = p.integration AND q.doc_key = p.doc_key "
     "AND q.seq < p.seq AND q.state NOT IN ('posted', 'rejected', 'superseded'))"
 )
-_freeze = text(
-    "UPDATE posting SET body = coalesce(body, :body), body_sha256 = coalesce(body_sha256, :digest), sent_at = :now, "
-    "updated_at = :now WHERE posting_id = :posting_id AND fence = :fence AND state = 'sending'"
+_freeze = BatchUpdate(
+    "UPDATE posting SET body = coalesce(posting.body, @body), "
+    "body_sha256 = coalesce(posting.body_sha256, @digest), sent_at = @now, updated_at = @now",
+    "posting.posting_id = @posting_id AND posting.fence = @fence AND posting.state = 'sending'",
+    {"body": "bytea", "digest": "text", "now": "bigint", "posting_id": "bigint", "fence": "bigint"},
 )
 
 
@@ -74,7 +77,7 @@ def freeze(engine: Engine, context: RunContext, bodies: Sequence[tuple[Claimed, 
                 fresh.append(row)
         values = [{"posting_id": row.posting_id, "fence": row.fence, "body": row.body, "digest": row.body_sha256,
                    "now": now} for row, _ in bodies]  # fmt: skip
-        if connection.execute(_freeze, values).rowcount != len(values):
+        if _freeze.run(connection, values) != len(values):
             raise LeaseLost("a lease ended while bodies were being built; nothing of this batch was sent")
         common = context.audited()
         trail.append_many(

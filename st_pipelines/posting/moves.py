@@ -9,26 +9,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, bindparam, select
 
 from st_pipelines.audit import trail
+from st_pipelines.database.batch import BatchUpdate
 from st_pipelines.database.schema import posting
 from st_pipelines.posting.context import RunContext
 
-_move = text(
-    "UPDATE posting SET state = :to_state, fence = fence + :raised, lease_owner = NULL, lease_until = NULL, "
-    "not_before = coalesce(:not_before, not_before), sent_at = coalesce(:sent_at, sent_at), "
-    "target_id = coalesce(:target_id, target_id), target_number = coalesce(:target_number, target_number), "
-    "reason_code = coalesce(:reason_code, reason_code), reason = coalesce(:reason, reason), "
-    "absences = coalesce(:absences, absences), read_backs = coalesce(:read_backs, read_backs), "
-    "read_back_at = coalesce(:read_back_at, read_back_at), updated_at = :now "
-    "WHERE posting_id = :posting_id AND fence = :fence AND state = :from_state"
-)
+_SETTABLE = {"not_before": "bigint", "sent_at": "bigint", "target_id": "text", "target_number": "text",
+             "reason_code": "text", "reason": "text", "absences": "integer", "read_backs": "integer",
+             "read_back_at": "bigint"}  # fmt: skip
+_move = BatchUpdate(
+    "UPDATE posting SET state = @to_state, fence = posting.fence + @raised, lease_owner = NULL, lease_until = NULL, "
+    + ", ".join(f"{name} = coalesce(@{name}, posting.{name})" for name in _SETTABLE)
+    + ", updated_at = @now",
+    "posting.posting_id = @posting_id AND posting.fence = @fence AND posting.state = @from_state",
+    {**_SETTABLE, "to_state": "text", "raised": "bigint", "now": "bigint", "posting_id": "bigint", "fence": "bigint",
+     "from_state": "text"},
+)  # fmt: skip
 _where = select(posting.c.posting_id, posting.c.fence, posting.c.state).where(
     posting.c.posting_id.in_(bindparam("ids", expanding=True))
 )
-_SETTABLE = ("not_before", "sent_at", "target_id", "target_number", "reason_code", "reason", "absences", "read_backs",
-             "read_back_at")  # fmt: skip
 
 
 class StaleRows(RuntimeError):
@@ -70,7 +71,7 @@ def apply(connection: Connection, context: RunContext, moves: Sequence[Move], no
          "to_state": move.to_state, "raised": int(move.raises_fence), "now": now}
         for move in moves
     ]  # fmt: skip
-    if connection.execute(_move, rows).rowcount != len(rows):
+    if _move.run(connection, rows) != len(rows):
         raise StaleRows(frozenset(move.posting_id for move in moves))
     common = context.audited()
     events = []

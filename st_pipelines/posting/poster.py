@@ -2,26 +2,23 @@
 ledger knows at least as much as the target could have seen.
 
 One session is one call of ``post``. The calling thread does all ledger work; the threads of the pool only talk to the
-target. Ending it at any point, by exception or by kill, loses and doubles nothing: the next one goes on from the ledger.
+target. Ending it anywhere, by exception or by kill, loses and doubles nothing: the next session goes on from there.
 """
 
 import random
-import shutil
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from st_pipelines.audit import trail
-from st_pipelines.database.engine import reading
-from st_pipelines.posting import claim, leases, readback
+from st_pipelines.posting import claim, leases, outlook, readback
+from st_pipelines.posting.answers import judged, unfinished
 from st_pipelines.posting.breaker import Breaker
 from st_pipelines.posting.claimed import Claimed, by_books
 from st_pipelines.posting.clock import Clock, Watch
-from st_pipelines.posting.context import LedgerUnavailable, RunContext, ledger_faults_named, ledger_transaction
-from st_pipelines.posting.judge import Verdict, judge
-from st_pipelines.posting.outcomes import Adopted, Hold, Pair, Settled, confirm
+from st_pipelines.posting.context import LedgerUnavailable, RunContext, ledger_transaction
+from st_pipelines.posting.outcomes import Adopted, Pair, confirm
 from st_pipelines.posting.owner import Owner
 from st_pipelines.posting.plan import plan_again
 from st_pipelines.posting.prepare import prepare
@@ -29,16 +26,9 @@ from st_pipelines.posting.resolve import Resolver
 from st_pipelines.posting.sending import AFTER_POSTING, AFTER_REFUSAL, BEFORE_SENDING, Asked, Sender, Sent
 from st_pipelines.posting.settings import PostSettings
 from st_pipelines.posting.summary import PostSummary
-from st_pipelines.posting.target import NotSent, Posted, Refused, Target, Unknown, WrongCompany
+from st_pipelines.posting.target import NotSent, Posted, Refused, Target, WrongCompany
 
-_open_companies = text(
-    "SELECT DISTINCT company, flow FROM posting WHERE integration = :integration "
-    "AND state IN ('planned', 'sending', 'unknown')"
-)
-_left = text(
-    "SELECT flow, state, count(*) AS postings FROM posting WHERE integration = :integration "
-    "AND state IN ('planned', 'sending', 'unknown', 'held') GROUP BY flow, state"
-)
+__all__ = ["PostSettings", "PostSummary", "post"]
 
 
 def post(
@@ -47,7 +37,7 @@ def post(
 ) -> PostSummary:  # fmt: skip
     """Posts everything claimable of these flows (none named = all), after settling what is unknown.
 
-    Ends when nothing is claimable now or soon (``settings.patience_s``). ``WrongCompany`` and ``LedgerUnavailable`` mean
+    Ends when nothing is claimable now or soon (``settings.patience_s``). ``WrongCompany`` and ``LedgerUnavailable`` say
     that nothing more is sent; what ``target.check_company`` raises where the target cannot be reached passes too.
     """
     if integration != context.integration:
@@ -58,7 +48,7 @@ def post(
             f"a lease of {settings.lease_s} s leaves no time for a request of up to {target.request_deadline_s} s "
             f"plus {settings.margin_s} s: set a longer lease"
         )
-    _require_space(engine, settings)
+    outlook.require_space(engine, settings.minimum_free_bytes)
     breaker = Breaker(settings, clock, jitter or random.Random())
     watch = Watch(clock)
     with Owner() as owner, ThreadPoolExecutor(target.max_concurrency, thread_name_prefix="post") as pool:
@@ -94,7 +84,8 @@ class _Session:
         except BaseException:
             self._let_go(record=True)
             raise
-        self._count_what_is_left()
+        self.summary.left = outlook.left(self.engine, self.context, self.flows)
+        self.summary.unknown = self.summary.left["unknown"]
         self.summary.seconds = self.clock.monotonic() - started
         return self.summary
 
@@ -137,9 +128,7 @@ class _Session:
             self._progress()
 
     def _check_companies(self) -> None:
-        with ledger_faults_named(), reading(self.engine) as connection:
-            rows = connection.execute(_open_companies, {"integration": self.context.integration}).all()
-        for company in sorted({row.company for row in rows if not self.flows or row.flow in self.flows}):
+        for company in outlook.open_companies(self.engine, self.context, self.flows):
             if company in self.companies:
                 continue
             try:
@@ -206,7 +195,9 @@ class _Session:
         pairs: list[Pair] = []
         for index, row in enumerate(asked.rows):
             refusal = asked.refusals[index] if asked.refusals else None
-            settled = self._judged(row, asked, refusal)
+            settled, stale = judged(self.target, row, asked, refusal)
+            if stale and row.doc_key not in self.replanned:
+                self.replanned.add(row.doc_key)  # the record moved under us: once more, from its present state
             if settled is None:
                 self.sender.send(row)
             else:
@@ -214,24 +205,6 @@ class _Session:
         if asked.fault and asked.purpose == BEFORE_SENDING:
             self.breaker.record(NotSent(asked.fault))
         return pairs
-
-    def _judged(self, row: Claimed, asked: Asked, refusal: Refused | None) -> Settled | None:
-        if asked.fault:
-            if refusal is None:
-                return NotSent(f"could not look before sending: {asked.fault}")
-            return Unknown(f"refused ({refusal.reason}), and looking failed: {asked.fault}")
-        try:
-            judged = judge(self.target, row, asked.answer)
-        except Exception as error:  # noqa: BLE001 (one document that cannot be compared holds itself only, R7)
-            return Hold("comparison_failed", f"{type(error).__name__}: {error}", refusal is not None)
-        if judged.verdict is Verdict.SAME and judged.found is not None:
-            return Adopted(judged.found, f"found {asked.purpose}")
-        if judged.verdict is Verdict.ABSENT:
-            if refusal is not None and row.op == "update" and row.doc_key not in self.replanned:
-                self.replanned.add(row.doc_key)  # the record moved under us: once more from its present state
-            return refusal
-        code = "found_twice" if judged.verdict is Verdict.TWICE else "found_different"
-        return Hold(code, judged.text, refusal is not None)
 
     def _confirm(self, pairs: Sequence[Pair]) -> None:
         if not pairs:
@@ -284,10 +257,6 @@ class _Session:
             self.summary.faults[asked.fault[:200]] += 1
             return
         same, differing = readback.compare(self.target, asked.rows, asked.answer)
-        # What an earlier session posted had time to appear in any index.
-        differing += [readback.Difference(row, "posted, but the target does not find it") for row in asked.rows
-                      if row.claimed_at == 0.0 and row not in same
-                      and row.posting_id not in {each.row.posting_id for each in differing}]  # fmt: skip
         readback.record(self.engine, self.context, same, differing, self.watch)
         self.summary.read_back += len(same) + len(differing)
         self.summary.not_read_back += len(asked.rows) - len(same) - len(differing)
@@ -302,12 +271,7 @@ class _Session:
         """Waits for what becomes due soon; False = nothing does."""
         if self.sender.stop.is_set():
             return False
-        idle = self.clock.monotonic() - self.progress_at
-        due = self.breaker.wait_s() if self._paused() else self._next_due_s()
-        waits = [due] if due is not None and due + idle <= self.settings.patience_s else []
-        settling = self.resolver.quiet_s + self.resolver.second_s * self.settings.max_read_backs
-        if self.next_unknown_s is not None and not self._paused() and idle <= self.settings.patience_s + settling:
-            waits.append(self.next_unknown_s)
+        waits = self._waits(self.clock.monotonic() - self.progress_at)
         if not waits:
             if self._paused():
                 self.summary.stopped = f"sending is paused: {self.breaker.last_fault}"
@@ -318,15 +282,18 @@ class _Session:
         self.dry = False
         return True
 
-    def _next_due_s(self) -> float | None:
-        """Seconds until a planned posting's time comes, or another worker's lease ends."""
-        statement = claim.eligible("SELECT min(p.not_before) FROM posting p WHERE {eligible}", self.flows)
-        values = {"integration": self.context.integration, **({"flows": list(self.flows)} if self.flows else {})}
-        with ledger_faults_named(), reading(self.engine) as connection:
-            due = [connection.execute(statement, values).scalar_one_or_none(), self.next_lease_us]
-            now = self.watch.now_us(connection)
-        soonest = min((each for each in due if each is not None), default=None)
-        return None if soonest is None else max(0.0, (soonest - now) / 1_000_000)
+    def _waits(self, idle_s: float) -> list[float]:
+        """Seconds until each thing that is worth waiting for."""
+        patience = self.settings.patience_s - idle_s
+        if self._paused():
+            return [wait for wait in (self.breaker.wait_s(),) if wait <= patience]
+        due = outlook.next_due_s(self.engine, self.context, self.flows, self.next_lease_us, self.watch)
+        waits = [due] if due is not None and due <= patience else []
+        # What is unknown is always waited for: only the session that asked twice can prove an absence.
+        settling = self.resolver.quiet_s + self.resolver.second_s * self.settings.max_read_backs
+        if self.next_unknown_s is not None and patience + settling >= 0:
+            waits.append(self.next_unknown_s)
+        return waits
 
     def _probe(self) -> None:
         for company in sorted(self.companies):
@@ -347,41 +314,10 @@ class _Session:
             results = self.sender.next()
             if record:
                 confirm(
-                    self.engine, self.context, [pair for result in results for pair in _unfinished(result)], self.watch
+                    self.engine, self.context, [pair for result in results for pair in unfinished(result)], self.watch
                 )
 
     def _alarm_wrong_company(self, error: WrongCompany) -> None:
         with ledger_transaction(self.engine) as connection:
             content = {**self.context.audited(), "said": str(error), "alarm": True}
             trail.append(connection, "wrong_company", **content)
-
-    def _count_what_is_left(self) -> None:
-        with ledger_faults_named(), reading(self.engine) as connection:
-            for row in connection.execute(_left, {"integration": self.context.integration}):
-                if not self.flows or row.flow in self.flows:
-                    self.summary.left[row.state] += row.postings
-        self.summary.unknown = self.summary.left["unknown"]
-
-
-def _unfinished(result: Sent | Asked) -> list[Pair]:
-    """What is known of rows whose session ends now."""
-    if isinstance(result, Sent):
-        return [(result.row, result.outcome)]
-    if result.purpose == BEFORE_SENDING:
-        return [(row, NotSent("the session ended before it was sent")) for row in result.rows]
-    return [(row, Unknown(f"refused ({refusal.reason}), and the session ended before looking"))
-            for row, refusal in zip(result.rows, result.refusals, strict=False)]  # fmt: skip
-
-
-def _require_space(engine: Engine, settings: PostSettings) -> None:
-    if engine.dialect.name != "sqlite" or not engine.url.database:
-        return
-    free = shutil.disk_usage(Path(engine.url.database).parent).free
-    if free < settings.minimum_free_bytes:
-        raise LedgerUnavailable(
-            f"{free // 2**20} MiB free beside the ledger, {settings.minimum_free_bytes // 2**20} MiB are the floor; "
-            "nothing was sent; free disk space and run again"
-        )
-
-
-__all__ = ["PostSettings", "PostSummary", "post"]
