@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_pipelines.store import durable
@@ -28,6 +28,7 @@ def test_hostile_names_are_refused_in_every_place(tmp_path: Path, hostile: str, 
     assert not (tmp_path / "root").exists()
 
 
+@settings(deadline=None)
 @given(key=st.text(max_size=12))
 def test_only_dates_months_and_current_are_partitions(tmp_path_factory: pytest.TempPathFactory, key: str) -> None:
     store = Store(str(tmp_path_factory.getbasetemp() / "names"))

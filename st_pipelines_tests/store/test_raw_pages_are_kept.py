@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_pipelines.store.files import Store
@@ -13,6 +13,7 @@ from st_pipelines.store.pages import DamagedPage
 SCHEMAS = {"invoices": pa.schema([("id", pa.int64())])}
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=4000))
 def test_any_page_comes_back_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     store = Store(str(tmp_path_factory.getbasetemp() / "any"))

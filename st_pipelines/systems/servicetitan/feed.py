@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
+
 from st_pipelines.systems.http.errors import BadAnswer
+from st_pipelines.systems.servicetitan.columns import exact_instants
 from st_pipelines.systems.servicetitan.decode import Unreadable
 from st_pipelines.systems.servicetitan.pages import PageReader, Read, Window, day_before, values
 from st_pipelines.systems.servicetitan.walk import walk
@@ -25,7 +28,7 @@ class Standing:
     def __init__(self) -> None:
         self.pages: list[str] = []
         self.unreadable: dict[int | str, tuple[Unreadable, str]] = {}
-        self._newest: dict[int, tuple[Any, bool, Any]] = {}
+        self._newest: dict[int, tuple[int, bool, Any]] = {}
 
     @property
     def records(self) -> list[Any]:
@@ -39,10 +42,9 @@ class Standing:
     def add(self, reader: PageReader, read: Read, window: Window, *, from_feed: bool) -> None:
         """Of two versions the later wins; of the same one the feed's, because it says more."""
         self.pages.append(read.sha256)
-        for record, modified in zip(
-            read.page.records, values(read.tables[reader.shape.name], "modified_at"), strict=True
-        ):
-            inside = modified is not None and window.start <= modified < window.end
+        stamps = values(read.tables[reader.shape.name], "modified_at")
+        for record, stamp, modified in zip(read.page.records, stamps, _exactly(read), strict=True):
+            inside = stamp is not None and window.start <= stamp < window.end
             rank = (modified, from_feed)
             if (inside or not from_feed) and (record.id not in self._newest or self._newest[record.id][:2] <= rank):
                 self._newest[record.id] = (modified, from_feed, record)
@@ -50,6 +52,12 @@ class Standing:
             self.unreadable.setdefault(
                 one.id if one.id is not None else f"{read.sha256}:{one.position}", (one, read.sha256)
             )
+
+
+def _exactly(read: Read) -> list[int]:
+    """Instants of modification in nanoseconds: the microseconds of the table would make ties of what is none."""
+    texts = pa.array([record.modified_on or record.created_on for record in read.page.records], pa.string())
+    return [-1 if at is None else at for at in exact_instants(texts, "modifiedOn").cast(pa.int64()).to_pylist()]
 
 
 def read_window(reader: PageReader, window: Window) -> Standing:
