@@ -192,7 +192,37 @@ def _identity(connection: Connection, integration: str) -> Identity:
         count, total = now.get((row.flow, row.company, row.currency), (0, 0))
         now[row.flow, row.company, row.currency] = (count + row.postings, total + int(row.amount))
     breaks = tuple(
-        f"{' '.join(key)}: planned {planned.get(key, (0, 0))}, accounted for {now.get(key, (0, 0))} (count, minor units)"
+        f"{' '.join(key)}: planned {planned.get(key, (0, 0))}, now {now.get(key, (0, 0))} (count, minor units)"
         for key in sorted(planned.keys() | now.keys()) if planned.get(key, (0, 0)) != now.get(key, (0, 0))
     )  # fmt: skip
     return Identity(not breaks, sum(count for count, _ in planned.values()), states, breaks)
+
+
+@dataclass(frozen=True)
+class FlowTotal:
+    """Documents of one flow in one state; ``amount_minor`` in minor units of ``currency``."""
+
+    flow: str
+    state: str
+    currency: str
+    documents: int
+    amount_minor: int
+
+
+def flow_totals(engine: Engine, integration: str) -> list[FlowTotal]:
+    """Documents by flow and state, each counted once."""
+    counted = documents(engine, integration, ("flow", "state"))
+    return [FlowTotal(row.key[0], row.key[1], row.currency, row.count, row.amount_minor) for row in counted]
+
+
+def writes_sent(engine: Engine, integration: str) -> int:
+    """How many writes left, or may have left, for the target so far: answered ones and those without an answer."""
+    with reading(engine) as connection:
+        field = "content ->> '{}'" if connection.dialect.name == "sqlite" else "(CAST(content AS jsonb) ->> '{}')"
+        of, how, was = field.format("integration"), field.format("how"), field.format("from")
+        statement = text(
+            f"SELECT count(*) FROM audit_event WHERE {of} = :integration AND {was} = 'sending' "
+            f"AND ((event = 'posted' AND {how} = 'sent') OR event IN ('rejected', 'unknown', 'lease_ended')) "
+            f"AND {field.format('to')} IN ('posted', 'rejected', 'unknown')"
+        )
+        return int(connection.execute(statement, {"integration": integration}).scalar_one())
