@@ -51,7 +51,7 @@ def unseal(keyring: Keyring, where: bytes, sealed: Sealed) -> bytes:
     nonce, body = sealed.ciphertext[:NONCE_BYTES], sealed.ciphertext[NONCE_BYTES:]
     try:
         return AESGCM(data_key).decrypt(nonce, body, b"value|" + where)
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise CannotDecrypt("a stored value was changed, or moved from another row") from None
 
 

@@ -63,7 +63,7 @@ class Keyring:
             )
         try:
             return cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], about)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise CannotDecrypt(f"a value under key {key_id} was changed, or moved from another row") from None
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ def load_keyring(environment: Mapping[str, str] | None = None, default_file: Pat
 
 
 def read_key_file(path: Path) -> Keyring:
-    """The keyring of a well-kept file (K3): regular, no link, ours, 0600 or stricter, folder closed to others' writing."""
+    """The keyring of a well-kept file (K3): regular, no link, ours, 0600 or stricter, its folder too."""
     _check_folder(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -102,24 +102,18 @@ def read_key_file(path: Path) -> Keyring:
         raise KeyFault(
             f"key file {path}: cannot be opened ({error.strerror}); it must be a plain file, not a link"
         ) from None
-    with open(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise KeyFault(f"key file {path}: not a regular file")
-        if about.st_nlink != 1:
-            raise KeyFault(f"key file {path}: has {about.st_nlink} names (hard links); keep exactly one")
-        if about.st_uid != os.geteuid():
-            raise KeyFault(f"key file {path}: belongs to user {about.st_uid}, not to us ({os.geteuid()}): chown it")
-        if about.st_mode & 0o077:
-            raise KeyFault(f"key file {path}: mode {stat.S_IMODE(about.st_mode):04o} lets others in: chmod 600 it")
-        content = file.read(LARGEST_FILE + 1)
+    try:
+        _check_file(path, os.fstat(descriptor))
+        content = os.read(descriptor, LARGEST_FILE + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > LARGEST_FILE:
         raise KeyFault(f"key file {path}: larger than {LARGEST_FILE} bytes; this is not a key file")
     return Keyring(_decode(content.decode("ascii", "replace").replace("\n", ","), f"key file {path}"))
 
 
 def new_key_file(path: Path) -> None:
-    """Writes one fresh random key to a new file, 0600, durable. Never overwrites. The folder must be ours alone to write."""
+    """Writes one fresh random key to a new file, 0600, durable. Never overwrites. Only we may write in the folder."""
     _check_folder(path)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -127,7 +121,7 @@ def new_key_file(path: Path) -> None:
         raise KeyFault(f"key file {path}: exists already; a key is never overwritten, name another file") from None
     except OSError as error:
         raise KeyFault(f"key file {path}: cannot be created ({error.strerror})") from None
-    with open(descriptor, "wb") as file:
+    with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)
         file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
         file.flush()
@@ -139,9 +133,20 @@ def new_key_file(path: Path) -> None:
         os.close(folder)
 
 
+def _check_file(path: Path, about: os.stat_result) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise KeyFault(f"key file {path}: not a regular file")
+    if about.st_nlink != 1:
+        raise KeyFault(f"key file {path}: has {about.st_nlink} names (hard links); keep exactly one")
+    if about.st_uid != os.geteuid():
+        raise KeyFault(f"key file {path}: belongs to user {about.st_uid}, not to us ({os.geteuid()}): chown it")
+    if about.st_mode & 0o077:
+        raise KeyFault(f"key file {path}: mode {stat.S_IMODE(about.st_mode):04o} lets others in: chmod 600 it")
+
+
 def _check_folder(path: Path) -> None:
     try:
-        folder = os.stat(path.parent)
+        folder = path.parent.stat()
     except OSError as error:
         raise KeyFault(f"key file {path}: its folder cannot be read ({error.strerror})") from None
     if folder.st_uid not in (os.geteuid(), 0):

@@ -75,9 +75,9 @@ class TokenCache:
         """A token that lives now.
 
         ``fetch`` signs in anew. ``renew`` (optional) uses the refresh secret of the token it is given; it raises
-        ``CannotRenew`` where that is refused, and ``fetch`` follows. ``stale``: the value that was just answered with 401;
-        it is replaced unless somebody already did so. Raises what ``fetch`` raises, ``CannotRenew`` after waiting for
-        another process in vain.
+        ``CannotRenew`` where that is refused, and ``fetch`` follows. ``stale``: the value that was just answered with
+        401; it is replaced unless somebody already did so. Raises what ``fetch`` raises, and ``CannotRenew`` after
+        waiting for another process in vain.
         """
         held = self._memory.get(connection_name)
         if held is not None and time.monotonic() < held.renew_at and not _is(held.value, stale):

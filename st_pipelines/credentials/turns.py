@@ -1,8 +1,8 @@
 """Whose turn it is, between processes and threads. Invariant: a turn ends with its holder, even by SIGKILL.
 
-A database transaction would hold the ledger up during a network call (C3), and a lease row outlives a dead holder. So:
-SQLite, a ``flock`` beside the database file (SQLite is for one machine anyway); PostgreSQL, a session advisory lock on a
-connection that is in no transaction. Both are released by the system when the holder dies.
+A database transaction would hold the ledger up during a network call (C3), and a lease row outlives a dead holder.
+So: on SQLite a ``flock`` beside the database file (SQLite is for one machine anyway), on PostgreSQL a session advisory
+lock on a connection that is in no transaction. Both are released by the system when the holder dies.
 """
 
 import fcntl

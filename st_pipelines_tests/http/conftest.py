@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from st_pipelines.credentials.secret import Secret
@@ -13,6 +14,10 @@ from st_pipelines.systems.http import retries
 from st_pipelines.systems.http.auth import StaticHeaders
 from st_pipelines.systems.http.client import HttpClient
 from st_pipelines_tests.http.hostile import Hostile
+
+# A shared machine is slow now and then; a slow example is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 APP_KEY = "ak1.very-secret-app-key"
 
@@ -32,5 +37,7 @@ def tables(database_url: str) -> Iterator[Engine]:
 
 
 def client_for(server: Hostile, **options: Any) -> HttpClient:
-    options.setdefault("auth", StaticHeaders({"ST-App-Key": Secret(APP_KEY), "Authorization": Secret("Bearer t0ken-abcdef")}))
+    options.setdefault(
+        "auth", StaticHeaders({"ST-App-Key": Secret(APP_KEY), "Authorization": Secret("Bearer t0ken-abcdef")})
+    )
     return HttpClient("acme", options.pop("url", server.url), **options)

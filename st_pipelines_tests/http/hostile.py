@@ -1,4 +1,4 @@
-"""A real server on loopback that behaves as badly as told, and remembers what it got. Raw sockets: no library tidies up.
+"""A real server on loopback that behaves as badly as told, and remembers what it got. Raw sockets: nothing tidies up.
 
 ``Hostile(answer, answer, …)`` gives its answers in turn and repeats the last one. An answer is a function of the open
 socket and the request; it returns true to keep the connection.
@@ -41,7 +41,9 @@ def raw(data: bytes, keep: bool = False) -> Answer:
     return answer
 
 
-def status(code: int, body: bytes = b"{}", headers: dict[str, str] | None = None, kind: str = "application/json") -> Answer:
+def status(
+    code: int, body: bytes = b"{}", headers: dict[str, str] | None = None, kind: str = "application/json"
+) -> Answer:
     lines = {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}
     head = f"HTTP/1.1 {code} X\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
     return raw(head.encode("latin-1") + body, keep=True)
@@ -62,12 +64,12 @@ def hang_up(connection: socket.socket, request: Request) -> bool:
 
 
 def truncated(connection: socket.socket, request: Request) -> bool:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"data\": [1,")
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"data": [1,')
     return False
 
 
 def truncated_chunks(connection: socket.socket, request: Request) -> bool:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"data\": [1,2,3,\r\n")
+    connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"data": [1,2,3,\r\n')
     return False
 
 
@@ -108,7 +110,9 @@ class Hostile:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()

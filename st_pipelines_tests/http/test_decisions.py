@@ -23,14 +23,16 @@ from st_pipelines_tests.http.hostile import Hostile
         (425, True, Then.WAIT, Then.GIVE_BACK), (425, False, Then.WAIT, Then.GIVE_BACK),
         (429, True, Then.WAIT, Then.GIVE_BACK), (429, False, Then.WAIT, Then.GIVE_BACK),
         (503, True, Then.WAIT, Then.UNKNOWN), (503, False, Then.RETRY, Then.UNKNOWN),
-        (500, False, Then.RETRY, Then.UNKNOWN), (502, False, Then.RETRY, Then.UNKNOWN), (504, False, Then.RETRY, Then.UNKNOWN),
+        (500, False, Then.RETRY, Then.UNKNOWN), (502, False, Then.RETRY, Then.UNKNOWN),
+        (504, False, Then.RETRY, Then.UNKNOWN),
         (401, False, Then.RENEW, Then.RENEW),
         (400, False, Then.REFUSED, Then.REFUSED), (403, False, Then.REFUSED, Then.REFUSED),
         (404, False, Then.REFUSED, Then.REFUSED), (422, False, Then.REFUSED, Then.REFUSED),
         (409, False, Then.CONFLICT, Then.CONFLICT), (412, False, Then.CONFLICT, Then.CONFLICT),
         (301, False, Then.UNUSABLE, Then.UNKNOWN), (307, False, Then.UNUSABLE, Then.UNKNOWN),
         (200, False, Then.DONE, Then.DONE), (201, False, Then.DONE, Then.DONE), (204, False, Then.DONE, Then.DONE),
-        (206, False, Then.UNUSABLE, Then.UNKNOWN), (199, False, Then.RETRY, Then.UNKNOWN), (700, False, Then.RETRY, Then.UNKNOWN),
+        (206, False, Then.UNUSABLE, Then.UNKNOWN), (199, False, Then.RETRY, Then.UNKNOWN),
+        (700, False, Then.RETRY, Then.UNKNOWN),
     ],
 )  # fmt: skip
 def test_the_table(happened: str | int, asked: bool, read: Then, write: Then) -> None:

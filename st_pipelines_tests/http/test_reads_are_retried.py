@@ -61,13 +61,14 @@ def test_three_attempts_and_no_more(trouble: Answer) -> None:
 def test_nobody_listening_is_unreachable_with_the_cure() -> None:
     with Hostile() as server:
         client = client_for(server)
-    with pytest.raises(Unreachable, match="no connection to 127.0.0.1") as caught:
+    with pytest.raises(Unreachable, match=r"no connection to 127\.0\.0\.1") as caught:
         client.read("/things", entity="invoices")
     assert "check that the host is right" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(400, Refused), (403, Forbidden), (404, NotFound), (409, Conflict), (412, Conflict), (422, Refused)]
+    ("code", "kind"),
+    [(400, Refused), (403, Forbidden), (404, NotFound), (409, Conflict), (412, Conflict), (422, Refused)],
 )
 def test_a_refusal_is_reported_at_once_with_its_body(code: int, kind: type[Refused]) -> None:
     with Hostile(hostile.status(code, b'{"title": "no such page"}')) as server:
@@ -131,7 +132,7 @@ def test_a_second_unasked_answer_is_never_taken_for_the_next_one() -> None:
 
 
 def test_connections_are_kept_for_well_behaved_servers() -> None:
-    chunked = hostile.raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n', keep=True)
+    chunked = hostile.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", keep=True)
     with Hostile(hostile.ok(), chunked, hostile.status(204, b""), hostile.ok()) as server:
         client = client_for(server)
         for _ in range(4):

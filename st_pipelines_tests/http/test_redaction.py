@@ -22,8 +22,12 @@ from st_pipelines_tests.http import hostile
 from st_pipelines_tests.http.conftest import APP_KEY, client_for
 from st_pipelines_tests.http.hostile import Hostile
 
-secrets = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=6, max_size=30).filter(lambda s: len(s.strip("*x ")) >= 6)
-passwords = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=30).filter(lambda s: len(s.strip("*x")) >= 6)
+secrets = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=6, max_size=30).filter(
+    lambda s: len(s.strip("*x ")) >= 6
+)
+passwords = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=6, max_size=30).filter(
+    lambda s: len(s.strip("*x")) >= 6
+)
 
 
 def shows(text: str, value: str) -> bool:
@@ -35,8 +39,10 @@ def test_no_spelling_of_a_live_secret_passes(value: str, before: str, after: str
     secret = Secret(value)
     raw = value.encode()
     for spelled in (
-        value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value), quote(value, safe=""),
-        quote_plus(value), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("="), raw.hex(),
+        value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value),
+        quote(value, safe=""),
+        quote_plus(value), base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        raw.hex(),
     ):  # fmt: skip
         assert not shows(redact(f"{before}{spelled}{after}"), spelled)
         assert not shows(one_line(f"{before}{spelled}{after}", 10_000), spelled)
@@ -57,9 +63,12 @@ def test_a_password_inside_basic_credentials_does_not_pass(user: str, value: str
 @pytest.mark.parametrize(
     "text",
     [
-        "Authorization: Bearer {}", "authorization=Bearer {}", "{{'Authorization': 'Bearer {}'}}", '"ST-App-Key": "{}"', "st-app-key={}",
-        "Cookie: {}", "https://host/x?access_token={}&page=1", '{{"access_token":"{}"}}', '{{"refresh_token" : "{}"}}', "client_secret={}",
-        "password={}", "<strPassword>{}</strPassword>", "<ticket>{}</ticket>", "https://user:{}@host/", "Basic {}", "bearer {}",
+        "Authorization: Bearer {}", "authorization=Bearer {}", "{{'Authorization': 'Bearer {}'}}",
+        '"ST-App-Key": "{}"', "st-app-key={}",
+        "Cookie: {}", "https://host/x?access_token={}&page=1", '{{"access_token":"{}"}}',
+        '{{"refresh_token" : "{}"}}', "client_secret={}",
+        "password={}", "<strPassword>{}</strPassword>", "<ticket>{}</ticket>", "https://user:{}@host/", "Basic {}",
+        "bearer {}",
         "intuit-signature: {}", "b'authorization', b'{}'", "[(b'authorization', b'{}')]", "eyJhbGciOi.{}.sig_nature",
     ],
 )  # fmt: skip
@@ -68,7 +77,7 @@ def test_credentials_are_hidden_by_their_place_even_if_unknown(text: str) -> Non
 
 
 def test_ordinary_texts_stay() -> None:
-    text = "acme invoices 77: GET answered 404: 52 bytes sha256:1234 {\"title\": \"no such invoice\", \"total\": \"108.52\"}"
+    text = 'acme invoices 77: GET answered 404: 52 bytes sha256:1234 {"title": "no such invoice", "total": "108.52"}'
     assert redact(text) == text
 
 
@@ -101,15 +110,19 @@ def all_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 
 TROUBLES = [
-    hostile.ok(), hostile.drop, hostile.status(400, f'{{"you sent": "{APP_KEY} Bearer t0ken-abcdef"}}'.encode()), hostile.status(401),
-    hostile.status(500, f"<html>{APP_KEY}".encode(), kind="text/html"), hostile.raw(f"HTTP/1.1 {APP_KEY}\r\n\r\n".encode()),
+    hostile.ok(), hostile.drop, hostile.status(400, f'{{"you sent": "{APP_KEY} Bearer t0ken-abcdef"}}'.encode()),
+    hostile.status(401),
+    hostile.status(500, f"<html>{APP_KEY}".encode(), kind="text/html"),
+    hostile.raw(f"HTTP/1.1 {APP_KEY}\r\n\r\n".encode()),
     hostile.status(302, headers={"Location": f"https://evil/?k={APP_KEY}"}), hostile.truncated,
 ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_nothing_shows_when_the_other_side_echoes_our_credentials(trouble: hostile.Answer, all_logs: io.StringIO) -> None:
+def test_nothing_shows_when_the_other_side_echoes_our_credentials(
+    trouble: hostile.Answer, all_logs: io.StringIO
+) -> None:
     shown = []
     with Hostile(trouble) as server:
         client = client_for(server)

@@ -40,7 +40,9 @@ def servicetitan(cache: TokenCache, endpoint: Hostile) -> ClientCredentials:
 
 
 def qad(cache: TokenCache, endpoint: Hostile) -> PasswordGrant:
-    return PasswordGrant("qad", f"{endpoint.url}/clouderp/oauth/token", "qad-client", "api.user", Secret(PASSWORD), cache)
+    return PasswordGrant(
+        "qad", f"{endpoint.url}/clouderp/oauth/token", "qad-client", "api.user", Secret(PASSWORD), cache
+    )
 
 
 def test_a_token_is_fetched_once_and_sent_with_the_app_key(cache: TokenCache) -> None:
@@ -98,17 +100,20 @@ def test_wrong_credentials_are_named_without_being_shown(cache: TokenCache, code
 
 
 def test_a_wrong_token_url_is_a_matter_of_configuration(cache: TokenCache) -> None:
-    with Hostile(hostile.status(404, b"<html/>", kind="text/html")) as endpoint, Hostile() as api:
-        with pytest.raises(Misconfigured, match="check the token URL"):
-            client_for(api, auth=servicetitan(cache, endpoint)).read("/", entity="invoices")
+    missing = hostile.status(404, b"<html/>", kind="text/html")
+    with Hostile(missing) as endpoint, Hostile() as api, pytest.raises(Misconfigured, match="check the token URL"):
+        client_for(api, auth=servicetitan(cache, endpoint)).read("/", entity="invoices")
 
 
 @pytest.mark.parametrize(
     "trouble",
     [
-        hostile.drop, hostile.status(500), hostile.status(503, headers={"Retry-After": "0.01"}), hostile.ok(b"{}"), hostile.ok(b"not json"),
-        hostile.ok(b'{"access_token": "bad\\nvalue", "expires_in": 900}'), hostile.ok(b'{"access_token": 5}'), token(""),
-        token("x", -1), hostile.ok(b'{"access_token": "a", "access_token": "b"}'), hostile.status(302, headers={"Location": "/x"}),
+        hostile.drop, hostile.status(500), hostile.status(503, headers={"Retry-After": "0.01"}), hostile.ok(b"{}"),
+        hostile.ok(b"not json"),
+        hostile.ok(b'{"access_token": "bad\\nvalue", "expires_in": 900}'), hostile.ok(b'{"access_token": 5}'),
+        token(""),
+        token("x", -1), hostile.ok(b'{"access_token": "a", "access_token": "b"}'),
+        hostile.status(302, headers={"Location": "/x"}),
     ],
 )  # fmt: skip
 def test_trouble_at_the_token_endpoint_is_outlived_or_reported(cache: TokenCache, trouble: Answer) -> None:
@@ -134,7 +139,10 @@ def test_lifetimes_as_servers_write_them(cache: TokenCache, life: object) -> Non
 
 def test_a_password_is_used_once_then_the_refresh_token(cache: TokenCache) -> None:
     answers = [token("t-1", refresh_token="r-1"), token("t-2", refresh_token="r-2"), token("t-3")]
-    with Hostile(*answers) as endpoint, Hostile(hostile.status(401), hostile.ok(), hostile.status(401), hostile.ok()) as api:
+    with (
+        Hostile(*answers) as endpoint,
+        Hostile(hostile.status(401), hostile.ok(), hostile.status(401), hostile.ok()) as api,
+    ):
         client = client_for(api, auth=qad(cache, endpoint))
         client.read("/", entity="customers")
         client.read("/", entity="customers")
@@ -164,7 +172,11 @@ def test_a_refresh_token_that_is_not_replaced_stays_good(cache: TokenCache) -> N
             client = client_for(api, auth=qad(cache, endpoint))
             client.read("/", entity="customers")
             client.read("/", entity="customers")
-        assert [parse_qs(request.body.decode()).get("refresh_token") for request in endpoint.requests] == [None, ["r-1"], ["r-1"]]
+        assert [parse_qs(request.body.decode()).get("refresh_token") for request in endpoint.requests] == [
+            None,
+            ["r-1"],
+            ["r-1"],
+        ]
 
 
 def test_the_token_endpoint_of_another_origin_must_be_https_too(cache: TokenCache) -> None:

@@ -1,1 +1,1 @@
-"""The one HTTP kernel: origins, sign-in, limits, retries, deadlines, redaction, errors. Reads retry, writes never do."""
+"""The one HTTP kernel: origins, sign-in, limits, retries, deadlines, redaction, errors. Only reads are retried."""

@@ -1,4 +1,4 @@
-"""How a connection proves who it is. Invariant: one token a connection in the whole installation, renewed once on a 401.
+"""How a connection proves who it is. Invariant: one token a connection in the installation, renewed once on a 401.
 
 ``Auth.headers()`` gives what goes on each request of the client, which sends it to the origin of its base URL only.
 """

@@ -14,8 +14,8 @@ REST_S = 30.0
 
 
 class Breaker:
-    """One connection's. Opens on a bad ratio of failures among the requests *started* in the last minute, and at once on a
-    refusal of who we are. Thread-safe."""
+    """One connection's. Opens on a bad ratio of failures among the requests *started* in the last minute, and at once
+    on a refusal of who we are. Thread-safe."""
 
     def __init__(self, rest_s: float = REST_S, least: int = LEAST_REQUESTS, worst: float = WORST_RATIO) -> None:
         self._rest_s = rest_s

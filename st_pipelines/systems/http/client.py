@@ -1,5 +1,5 @@
-"""The one HTTP client of a connection. Invariant: a write whose outcome is unknown is never repeated here; a read is, at
-most three quick times, within its deadline and budget (reliability §2, R1-R6).
+"""The one HTTP client of a connection. Invariant: a write whose outcome is unknown is never repeated here; a read is
+tried at most three quick times, within its deadline and budget (reliability §2, R1-R6).
 """
 
 import logging
@@ -84,9 +84,9 @@ class HttpClient:
     ) -> Reply:
         """GET. ``path`` is percent-encoded already, ``params`` are encoded here; ``deadline_s`` bounds everything.
 
-        ``check`` may raise ``ValueError`` or ``BadAnswer`` on a body that cannot be used (``Reply.json``, or your decoder):
-        such an answer is garbled and retried like a reset. Raises as drawn in ``errors``: ``Unreachable``, ``BadAnswer``,
-        ``Refused`` or ``NotExecuted``.
+        ``check`` may raise ``ValueError`` or ``BadAnswer`` on a body that cannot be used (``Reply.json``, or your own
+        decoder): such an answer is garbled and retried like a reset. Raises as drawn in ``errors``: ``Unreachable``,
+        ``BadAnswer``, ``Refused`` or ``NotExecuted``.
         """
         call = self._call("GET", path, params, entity, reference, headers, None)
         deadline = Deadline(self.timeouts.total_s if deadline_s is None else deadline_s)
@@ -129,8 +129,8 @@ class HttpClient:
     ) -> Reply:
         """Sends exactly these bytes once; once more only after a 401 that could be renewed, which was not executed.
 
-        Raises ``NotExecuted``, ``OutcomeUnknown`` or ``Refused``; a returned ``Reply`` is 2xx and complete, its meaning is
-        for the caller to judge.
+        Raises ``NotExecuted``, ``OutcomeUnknown`` or ``Refused``; a returned ``Reply`` is 2xx and complete, its meaning
+        is for the caller to judge.
         """
         if method not in WRITES:
             raise Misconfigured(f"{one_line(method, 20)} is not a write", connection=self.connection, entity=entity)

@@ -2,9 +2,9 @@
 
 msgspec reads numbers into ``Decimal`` without a float, refuses NaN, Infinity, lone surrogates, bad UTF-8 and trailing
 text, but keeps the last of two equal keys. Going over four megabytes in Python to find those would cost more than the
-decoding, so counts decide: in compact JSON ``":`` stands once for each key, and else only inside texts, which come out of
-the encoder again as they were. If the value, encoded again, has as many of them, no key was lost. In all doubtful cases the
-slow, exact parser of the standard library decides.
+decoding, so counts decide: in compact JSON ``":`` stands once for each key, and else only inside texts, which come out
+of the encoder again as they were. If the value, encoded again, has as many of them, no key was lost. In all doubtful
+cases the slow, exact parser of the standard library decides.
 """
 
 import json

@@ -48,7 +48,7 @@ class BaseUrl:
     prefix: str
 
     def target(self, path: str, params: tuple[tuple[str, str], ...], connection: str) -> str:
-        """The request target for ``path`` (beginning with ``/``, already percent-encoded) and parameters, encoded here."""
+        """The request target for ``path`` (beginning with ``/``, percent-encoded) and parameters, encoded here."""
         if not path.startswith("/") or path.startswith("//") or not _PATH.fullmatch(path) or _climbs(path):
             raise Misconfigured(
                 f"path {path[:120]!r} is not one that is ever sent",
@@ -65,8 +65,8 @@ class BaseUrl:
 
 
 def parse_base_url(url: str, connection: str) -> BaseUrl:
-    """Checks an address that a person typed. Raises ``Misconfigured`` with the reason and without the address, which may
-    hold a password."""
+    """Checks an address that a person typed. Raises ``Misconfigured`` with the reason and without the address, which
+    may hold a password."""
 
     def refuse(why: str) -> Misconfigured:
         return Misconfigured(f"the base URL {why}", connection=connection, cure="correct the connection's base_url")

@@ -1,7 +1,7 @@
-"""The open connections to one origin. Invariant: a connection belongs to one request at a time, from taking to giving back.
+"""The open connections to one origin. Invariant: a connection belongs to one request, from taking to giving back.
 
-httpcore has a pool, but in it one thread may look at, and close, an idle connection that another is just taking into use;
-for a write that is a needless unknown outcome. Here a connection leaves the shelf before anything is done with it.
+httpcore has a pool, but in it one thread may look at, and close, an idle connection that another is just taking into
+use; for a write that is a needless unknown outcome. Here a connection leaves the shelf before anything is done with it.
 """
 
 import ssl

@@ -38,7 +38,7 @@ class Gate(Protocol):
     """What a client asks before each request. Thread-safe."""
 
     def acquire(self, deadline_s: float) -> None:
-        """Returns when one request may start; raises ``LimitReached`` where that is not within ``deadline_s`` seconds."""
+        """Returns when one request may start; raises ``LimitReached`` where that is not within ``deadline_s``."""
 
     def block(self, seconds: float) -> None:
         """Nobody may start for ``seconds`` (a Retry-After), in any process."""
@@ -47,8 +47,8 @@ class Gate(Protocol):
 class RateGate:
     """One scope, e.g. ``servicetitan|<app key digest>|<tenant>``; every process that names it shares the limit.
 
-    ``per_second`` is the vendor's published limit; the gate runs at ``share`` of it. ``on_reset(scope, seconds)`` hears of
-    a ``tat`` or block that lay absurdly far ahead (a clock that jumped) and was put back (G4); it is logged in any case.
+    ``per_second`` is the vendor's published limit; the gate runs at ``share`` of it. ``on_reset(scope, seconds)`` hears
+    of a ``tat`` or block that lay absurdly far ahead (a clock that jumped) and was put back (G4); it is logged anyway.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class RateGate:
                         f"no permit of the shared rate limit within {deadline_s:.1f} s",
                         connection=self._connection,
                         retry_after_s=max(pause, 0.1),
-                        cure="nothing; it is tried again later. If it stays, run fewer things at once or ask for a higher limit",
+                        cure="nothing, it is tried again later; if it stays, run fewer things at once",
                     )
                 time.sleep(pause)
                 continue

@@ -1,7 +1,7 @@
 """Keeps secrets out of texts. Invariant: no text that passed ``redact`` holds a live secret, plain or encoded (K6).
 
-The second line of defence: the first is that secrets are ``Secret`` and bodies are never logged. Knows every live secret
-of the process in its plain, JSON, URL, HTML and base64 forms, and by name the places where credentials usually stand.
+The second line of defence: the first is that secrets are ``Secret`` and bodies are never logged. Knows every live
+secret of the process in its plain, JSON, URL, HTML and base64 forms, and by name the places where credentials stand.
 """
 
 import base64
@@ -27,10 +27,11 @@ _NAMES = (
     r"|strpassword|ticket|token"
 )
 _PAIR = re.compile(
-    rf"(?i)(?<![a-z0-9_-])((?:{_NAMES})[\"']?\s*(?:=>|[:=>])\s*)(b?[\"'](?:[^\"'\\]|\\.)*[\"']|(?:bearer|basic)\s+[^\s,;&\"'<>]+|[^\s,;&\"'<>]+)"
+    rf"(?i)(?<![a-z0-9_-])((?:{_NAMES})(?:[\"']?\s*(?:=>|[:=>])|[\"']\s*,)\s*)"
+    r"(b?[\"'](?:[^\"'\\]|\\.)*[\"']|(?:bearer|basic)\s+[^\s,;&\"'<>]+|[^\s,;&\"'<>]+)"
 )
 _SCHEME = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*")
+_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*")
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

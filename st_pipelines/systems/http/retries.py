@@ -1,4 +1,4 @@
-"""What follows from what happened. Invariant: the table of reliability §2 as data; a write in doubt is never repeated."""
+"""What follows from what happened: the table of reliability §2 as data. Invariant: no write is ever repeated by it."""
 
 import random
 import threading

@@ -1,14 +1,15 @@
 """The sockets under the pool. Invariant: no call waits past the deadline of the request it serves, and only checked
 addresses are connected to.
 
-httpcore takes its time limits per operation: one byte a second would pass them for ever. So the request's deadline is put
-in place for the thread that serves it, and every read, write, handshake and look-up stays within it.
+httpcore takes its time limits per operation: one byte a second would pass them for ever. So the request's deadline is
+put in place for the thread that serves it, and every read, write, handshake and look-up stays within it.
 """
 
 import select
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from typing import Any
 
 import httpcore
@@ -117,10 +118,8 @@ class Stream(httpcore.NetworkStream):
         self._waiting = bytearray()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
+        with suppress(httpcore.WriteError):  # as httpcore does: it may have answered early and closed, so listen
             self._flush(timeout)
-        except httpcore.WriteError:
-            pass  # as httpcore does: the other side may have answered early and closed, so listen first
         limit = _within(timeout, httpcore.ReadTimeout)
         try:
             self._socket.settimeout(limit)

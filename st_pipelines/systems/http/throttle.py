@@ -17,8 +17,8 @@ _TITLE = re.compile(r"(?i)\btry again in ([0-9]{1,18}(?:\.[0-9]{1,9})?) *s(?:ec(
 def wait_s(headers: Mapping[str, str], content: bytes = b"", now: datetime | None = None) -> float | None:
     """Seconds to wait, 0 to 900, or none where nothing usable is said. ``headers`` by lower-case name.
 
-    ``Retry-After`` in seconds or as an HTTP date (measured from the answer's own ``Date``, so that a wrong clock does not
-    count); else ServiceTitan's body, whose ``title`` ends "… try again in N seconds".
+    ``Retry-After`` in seconds or as an HTTP date (measured from the answer's own ``Date``, so that a wrong clock does
+    not count); else ServiceTitan's body, whose ``title`` ends "… try again in N seconds".
     """
     header = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(header):

@@ -1,5 +1,5 @@
-"""Asks a token endpoint for a token. Invariant: the credentials of the form go to the endpoint's own origin only, in the
-body, and no answer of it is ever shown.
+"""Asks a token endpoint for a token. Invariant: the credentials go to the endpoint's own origin only, in the body, and
+no answer of it is ever shown.
 
 Asking for a token changes nobody's books, so it is repeated like a read.
 """

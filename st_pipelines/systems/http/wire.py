@@ -1,8 +1,8 @@
 """One request, one complete answer. Invariant: what is raised tells whether anything may have left this machine.
 
 Built on the connection of httpcore, the engine of httpx, rather than on ``httpx.Client``: total deadlines, checked
-addresses and connections that are never shared need what lies under that client, and the rest of it (redirects, cookies,
-proxies from the environment, a log line with the whole URL) would only have to be switched off (H4, K6).
+addresses and connections that are never shared need what lies under that client, and the rest of it (redirects,
+cookies, proxies from the environment, a log line with the whole URL) would only have to be switched off (H4, K6).
 """
 
 import os
