@@ -20,7 +20,7 @@ def local(path: UPath) -> Path | None:
 
 
 def make_folder(folder: UPath) -> None:
-    """Creates a folder and what lies above it, readable by nobody else. Object stores have no folders."""
+    """Creates a folder and what lies above it, durable, readable by nobody else. Object stores have no folders."""
     disk = local(folder)
     if disk is None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,8 +34,9 @@ def make_folder(folder: UPath) -> None:
         sync_folder(one.parent)
 
 
-def put(path: UPath, content: bytes) -> None:
-    """Creates or replaces ``path`` with ``content``."""
+def put(path: UPath, content: bytes, *, sync: bool = True) -> None:
+    """Creates or replaces ``path`` with ``content``. Without ``sync`` the content is durable and its name not yet: the
+    caller syncs the folder before anything refers to it."""
     disk = local(path)
     if disk is None:
         path.write_bytes(content)
@@ -50,11 +51,13 @@ def put(path: UPath, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(disk.parent)
+    if sync:
+        sync_folder(disk.parent)
 
 
 def move_in(temporary: Path, path: UPath) -> None:
-    """Moves a finished and synced local file to its place: a rename on the same disk, else an upload."""
+    """Moves a finished and synced local file to its place: a rename on the same disk, else an upload. The name is
+    durable once the folder is synced."""
     disk = local(path)
     if disk is None:
         with temporary.open("rb") as source, path.open("wb") as target:
@@ -62,7 +65,13 @@ def move_in(temporary: Path, path: UPath) -> None:
         temporary.unlink()
         return
     temporary.replace(disk)
-    sync_folder(disk.parent)
+
+
+def sync(folder: UPath) -> None:
+    """Makes the names in a folder durable. Object stores need none of it."""
+    disk = local(folder)
+    if disk is not None:
+        sync_folder(disk)
 
 
 def temporary_beside(path: Path) -> Path:

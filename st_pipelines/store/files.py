@@ -4,15 +4,17 @@ Layout below the root, each part checked by ``names``::
 
     <integration>/raw/<entity>/<partition>/<sha256>.json.zst
     <integration>/<layer>/<table>/<partition>/manifest.json + <table>.<digest>.parquet
+    <integration>/<layer>/<child table>/part_of.txt
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
-from st_pipelines.store import manifest, names, pages
+from st_pipelines.store import durable, manifest, names, pages
 from st_pipelines.store.manifest import Manifest
 from st_pipelines.store.writer import TableWriter
 
@@ -29,12 +31,18 @@ class Store:
 
     def __init__(self, root: str) -> None:
         self._root = UPath(root)
+        self._unsynced: set[UPath] = set()
+        self._lock = threading.Lock()
 
     # Raw pages
 
     def write_page(self, integration: str, entity: str, partition: str, content: bytes) -> str:
         """Stores a page as received and gives the SHA-256 that names it."""
-        return pages.write(self._folder(integration, _RAW, entity, partition), content)
+        folder = self._folder(integration, _RAW, entity, partition)
+        sha = pages.write(folder, content)
+        with self._lock:
+            self._unsynced.add(folder)
+        return sha
 
     def page(self, integration: str, entity: str, partition: str, sha: str) -> bytes:
         return pages.read(self._folder(integration, _RAW, entity, partition), sha)
@@ -52,8 +60,9 @@ class Store:
         self, integration: str, layer: str, entity: str, partition: str, schemas: Mapping[str, pa.Schema]
     ) -> TableWriter:
         """Streams the tables of one partition: ``entity`` itself and its children, all seen together or not at all."""
-        children = [self._folder(integration, layer, table, partition) for table in schemas if table != entity]
-        return TableWriter(self._folder(integration, layer, entity, partition), entity, children, schemas)
+        children = [self._table(integration, layer, table) for table in schemas if table != entity]
+        folder = self._folder(integration, layer, entity, partition)
+        return TableWriter(folder, entity, children, schemas, self._sync_pages)
 
     def write_table(self, integration: str, layer: str, entity: str, partition: str, table: pa.Table) -> str:
         """Replaces a partition by one table. Gives the digest of its content."""
@@ -104,10 +113,11 @@ class Store:
 
     def partitions(self, integration: str, layer: str, table: str) -> list[str]:
         """Keys of the partitions that hold this table, ascending."""
-        folder = self._root / names.name(integration) / names.name(layer) / names.name(table)
+        folder = self._table(integration, layer, table)
+        folder = self._table(integration, layer, manifest.parent_of(folder) or table)
         if not folder.is_dir():
             return []
-        keys = sorted(path.name for path in folder.iterdir())
+        keys = sorted(path.name for path in folder.iterdir() if path.name != manifest.PART_OF)
         return [key for key in keys if self.has_table(integration, layer, table, key)]
 
     def manifest(self, integration: str, layer: str, entity: str, partition: str) -> Manifest:
@@ -115,18 +125,24 @@ class Store:
         return self._find(integration, layer, entity, partition)[1]
 
     def _find(self, integration: str, layer: str, table: str, partition: str) -> tuple[UPath, Manifest]:
-        folder = self._folder(integration, layer, table, partition)
+        parent = manifest.parent_of(self._table(integration, layer, table)) or table
+        folder = self._folder(integration, layer, parent, partition)
         found = manifest.read(folder)
-        if found is not None and found.part_of:
-            folder = self._folder(integration, layer, found.part_of, partition)
-            found = manifest.read(folder)
         if found is None or table not in found.tables:
             raise NotStored(
                 f"{integration}/{layer}/{table}/{partition} was never written; run its extraction or mapping"
             )
         return folder, found
 
-    def _folder(self, integration: str, layer: str, entity: str, partition: str) -> UPath:
-        return (
-            self._root / names.name(integration) / names.name(layer) / names.name(entity) / names.partition(partition)
-        )
+    def _table(self, integration: str, layer: str, table: str) -> UPath:
+        return self._root / names.name(integration) / names.name(layer) / names.name(table)
+
+    def _folder(self, integration: str, layer: str, table: str, partition: str) -> UPath:
+        return self._table(integration, layer, table) / names.partition(partition)
+
+    def _sync_pages(self) -> None:
+        """Under the lock, so that nobody writes a manifest while another thread still syncs its pages."""
+        with self._lock:
+            for folder in self._unsynced:
+                durable.sync(folder)
+            self._unsynced.clear()

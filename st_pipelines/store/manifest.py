@@ -1,7 +1,7 @@
 """The table of contents of one partition. Invariant: it is written last, and only what it names exists for a reader.
 
-Several tables of one partition (invoices and their items) become visible together because one file names them all. A
-child table has a manifest of its own that only says whose part it is.
+Several tables of one partition (invoices and their items) become visible together because one file names them all. The
+folder of a child table holds one file, written once, that says whose part it is.
 """
 
 import base64
@@ -13,7 +13,7 @@ from upath import UPath
 
 from st_pipelines.store import durable
 
-FILE = "manifest.json"
+FILE, PART_OF = "manifest.json", "part_of.txt"
 
 
 class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +32,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``digest`` covers the content of all tables. ``facts``: what the writer wants remembered, JSON values only."""
 
     tables: dict[str, TableEntry] = {}
-    part_of: str = ""
     pages: list[str] = []
     digest: str = ""
     facts: dict[str, Any] = {}
@@ -52,3 +51,17 @@ def read(folder: UPath) -> Manifest | None:
 
 def write(folder: UPath, manifest: Manifest) -> None:
     durable.put(folder / FILE, msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1))
+
+
+def parent_of(child: UPath) -> str:
+    """The table that a child table's partitions are kept with; empty for a table that has its own."""
+    try:
+        return (child / PART_OF).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def make_child(child: UPath, parent: str) -> None:
+    if parent_of(child) != parent:
+        durable.make_folder(child)
+        durable.put(child / PART_OF, parent.encode())

@@ -24,13 +24,14 @@ class DamagedPage(RuntimeError):
 
 
 def write(folder: UPath, content: bytes) -> str:
-    """Stores one page and gives its digest. Writing the same page again does nothing."""
+    """Stores one page and gives its digest. Writing the same page again does nothing. The folder is to be synced before
+    anything refers to the page."""
     stored = len(content).to_bytes(_HEADER, "big") + bytes(_codec().compress(content, asbytes=True))
     sha = hashlib.sha256(stored).hexdigest()
     path = folder / f"{sha}{_SUFFIX}"
     if not path.exists():
         durable.make_folder(folder)
-        durable.put(path, stored)
+        durable.put(path, stored, sync=False)
     return sha
 
 

@@ -7,7 +7,7 @@ Rows are gathered into row groups of a fixed size, so the same rows give the sam
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -25,8 +25,16 @@ ROW_GROUP = 8192
 class TableWriter:
     """Context manager: leaving it without an exception commits, with one leaves the partition as it was."""
 
-    def __init__(self, folder: UPath, entity: str, children: Sequence[UPath], schemas: Mapping[str, pa.Schema]) -> None:
-        self._folder, self._entity, self._children = folder, entity, children
+    def __init__(
+        self,
+        folder: UPath,
+        entity: str,
+        children: Sequence[UPath],
+        schemas: Mapping[str, pa.Schema],
+        sync_pages: Callable[[], None],
+    ) -> None:
+        """``sync_pages`` makes the names of all raw pages durable, before the manifest refers to them."""
+        self._folder, self._entity, self._children, self._sync_pages = folder, entity, children, sync_pages
         self._streams = {table: _Stream(table, schema, folder) for table, schema in schemas.items()}
         self._facts: dict[str, Any] = {}
         self._pages: list[str] = []
@@ -60,14 +68,12 @@ class TableWriter:
         entries = {table: stream.finish() for table, stream in self._streams.items()}
         whole = hashlib.sha256("".join(f"{t}:{e.sha256 or e.schema}\n" for t, e in sorted(entries.items())).encode())
         self.digest = whole.hexdigest()
-        for folder in self._children:
-            if manifest.read(folder) != Manifest(part_of=self._entity):
-                durable.make_folder(folder)
-                manifest.write(folder, Manifest(part_of=self._entity))
+        for child in self._children:
+            manifest.make_child(child, self._entity)
+        self._sync_pages()
+        durable.sync(self._folder)
         before = manifest.read(self._folder)
-        new = Manifest(tables=entries, pages=self._pages, digest=self.digest, facts=self._facts)
-        if new != before:
-            manifest.write(self._folder, new)
+        manifest.write(self._folder, Manifest(tables=entries, pages=self._pages, digest=self.digest, facts=self._facts))
         kept = {entry.file for entry in entries.values()}
         for entry in before.tables.values() if before else ():
             if entry.file and entry.file not in kept:
