@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from yaml.constructor import SafeConstructor
 
 from st_pipelines.systems.qad.profile import Profile
 
 Place = tuple[str | int, ...]
 _MAX_BYTES = 1_000_000
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, in C where it was built
 
 
 class BrokenProfile(ValueError):
@@ -29,12 +31,12 @@ def load_profile(path: Path) -> Profile:
         content = path.read_bytes()
         if len(content) > _MAX_BYTES:
             raise BrokenProfile([f"{path}: larger than {_MAX_BYTES} bytes; this is not a profile"])
-        root = yaml.compose(content.decode("utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(content.decode("utf-8"), Loader=_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BrokenProfile([f"{path}: cannot be read: {error}"]) from error
     lines: dict[Place, int] = {}
     faults: list[str] = []
-    plain = _plain(root, (), lines, faults, path)
+    plain = _plain(root, (), lines, faults, path, SafeConstructor())
     if not isinstance(plain, dict):
         raise BrokenProfile([f"{path}:1: expected settings, found {type(plain).__name__}"])
     try:
@@ -59,27 +61,20 @@ def _line_of(place: Place, lines: dict[Place, int]) -> int:
     return lines.get(place, 1)
 
 
-def _plain(node: yaml.Node | None, place: Place, lines: dict[Place, int], faults: list[str], path: Path) -> Any:
+def _plain(node: yaml.Node | None, place: Place, lines: dict[Place, int], faults: list[str], path: Path,
+           scalars: SafeConstructor) -> Any:  # fmt: skip
     if node is None:
         return None
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = _scalar(key_node)
+            key = scalars.construct_object(key_node, deep=True)
             lines[(*place, str(key))] = key_node.start_mark.line + 1
             if key in result:
                 faults.append(f"{path}:{key_node.start_mark.line + 1}: {key} is written twice")
-            result[key] = _plain(value_node, (*place, str(key)), lines, faults, path)
+            result[key] = _plain(value_node, (*place, str(key)), lines, faults, path, scalars)
         return result
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*place, index), lines, faults, path) for index, item in enumerate(node.value)]
-    return _scalar(node)
-
-
-def _scalar(node: yaml.Node) -> Any:
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_object(node, deep=True)
-    finally:
-        loader.dispose()
+        return [_plain(item, (*place, index), lines, faults, path, scalars) for index, item in enumerate(node.value)]
+    return scalars.construct_object(node)
