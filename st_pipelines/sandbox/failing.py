@@ -85,7 +85,8 @@ class Failing:
                 await request.apply()
                 await request.send_slowly(fault.seconds or 0)
             case "throttle":
-                await request.say(429, b'{"message":"Too many requests"}', "application/json", _retry_after(fault))
+                text = fault.text or '{"message":"Too many requests"}'
+                await request.say(429, text.encode(), "application/json", _retry_after(fault))
             case "redirect":
                 await request.say(307, b"", "text/plain", [(b"location", fault.text.encode("latin-1"))])
             case _:  # status, html

@@ -21,7 +21,7 @@ WIRE_ACTIONS: Mapping[str, str] = {
     "apply_late": "closes the connection at once and handles the request `seconds` later",
     "truncate": "handles the request, announces the whole answer, sends half of it and closes the connection",
     "garble": "handles the request and overwrites the middle of the answer with bytes that are neither JSON nor UTF-8",
-    "throttle": "answers 429 with Retry-After `seconds` (default 1); the request is not handled",
+    "throttle": "answers 429 with Retry-After `seconds` (default 1) and `text`; the request is not handled",
     "html": "answers `status` (default 200) with a gateway's HTML page (with `apply`: after handling the request)",
     "byte_by_byte": "handles the request and sends the answer one byte at a time over `seconds` in all",
     "redirect": "answers 307 to the address in `text`; the request is not handled",

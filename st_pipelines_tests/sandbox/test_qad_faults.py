@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from st_pipelines_tests.sandbox.qad_client import Qad, invoice
+from st_pipelines_tests.sandbox.qad_client import KEYS, Qad, invoice
 
 
 @pytest.fixture
@@ -57,3 +57,19 @@ def test_a_late_write_appears_after_its_absence_was_seen(qad: Qad, record: dict[
     while qad.http.get("/_sandbox/faults").json()["pending"]:
         pass
     assert len(qad.rows("customerInvoices", "customLong0,eq,ST:1:invoice:1,literal")) == 1
+
+
+def test_a_lagging_index_hides_the_newest_record_from_lists_only(qad: Qad, record: dict[str, object]) -> None:
+    first, second = (qad.create("customerInvoices", **record) for _ in range(2))
+    qad.arm("lag_index", match={"method": "GET", "query": "page=1"})
+    wanted = "customLong0,eq,ST:1:invoice:1,literal"
+    assert qad.rows("customerInvoices", wanted) == [first]
+    assert qad.read("customerInvoices", **{key: second[key] for key in KEYS["customerInvoices"]}) == second
+    assert qad.rows("customerInvoices", wanted) == [first, second]
+
+
+def test_an_answer_may_show_another_document(qad: Qad, record: dict[str, object]) -> None:
+    first = qad.create("customerInvoices", **record)
+    qad.arm("wrong_reply")
+    assert qad.create("customerInvoices", **{**record, "customLong0": "ST:1:invoice:2"}) == first
+    assert [one["customLong0"] for one in qad.state("customer_invoices")] == ["ST:1:invoice:1", "ST:1:invoice:2"]

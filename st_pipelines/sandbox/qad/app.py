@@ -38,6 +38,8 @@ ACTIONS: Mapping[str, str] = {
     "no_wrapper": "a read comes without its data wrapper",
     "repeat_page": "every page after the first repeats the first",
     "shift_page": "a row was inserted before the scan's second page: its first row is the last one of the page before",
+    "lag_index": "a list does not show the newest record of its entity yet; reading it by key does",
+    "wrong_reply": "a write is done, but the answer shows another record of the entity",
     "accept_and_hold": "an invoice over what was received is accepted and its excess held",
 }
 Handler = Callable[[Request, Workspace], Awaitable[Response]]

@@ -86,6 +86,9 @@ class Reads:
         if page < 1 or not 1 <= size <= 1000:
             raise GatewayError(400, "Invalid page or page size")
         rows = self._rows(request, entity, workspace)
+        if flagged(request, "lag_index"):
+            newest = self._books.all(entity.name)[-1:]
+            rows = [row for row in rows if row not in newest]
         start = (page - 1) * size
         if page > 1 and flagged(request, "repeat_page"):
             return rows[:size], True

@@ -106,6 +106,8 @@ class Writes:
             raise Refused(Problem("exists", entity.keys[-1], f"{key} already exists.", record[entity.keys[-1]]))
 
     def _accepted(self, entity: ServedEntity, stored: Record, this: Submission) -> Response:
+        if this.switched("wrong_reply"):
+            stored = next((other for other in self._books.all(entity.name) if other is not stored), stored)
         body = {
             "supplementaryMessages": described(this.warnings, entity, self._served.errors, 2),
             entity.array: [self._reads.out(entity, stored)],
