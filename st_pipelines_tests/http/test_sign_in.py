@@ -11,7 +11,7 @@ from st_pipelines.credentials.secret import Secret
 from st_pipelines.credentials.tokens import TokenCache
 from st_pipelines.systems.http.auth import ClientCredentials, PasswordGrant
 from st_pipelines.systems.http.breaker import Breaker
-from st_pipelines.systems.http.errors import Misconfigured, SignInRefused, SignInUnavailable
+from st_pipelines.systems.http.errors import BreakerOpen, Misconfigured, SignInRefused, SignInUnavailable
 from st_pipelines_tests.http import hostile
 from st_pipelines_tests.http.conftest import client_for
 from st_pipelines_tests.http.hostile import Answer, Hostile
@@ -83,6 +83,8 @@ def test_a_token_that_stays_refused_stops_after_one_renewal(cache: TokenCache) -
         with pytest.raises(SignInRefused, match="also with a new token"):
             client.read("/", entity="invoices")
         assert (len(api.requests), len(endpoint.requests)) == (2, 2)
+        with pytest.raises(BreakerOpen):  # and is left in peace
+            client.read("/", entity="invoices")
 
 
 @pytest.mark.parametrize("code", [400, 401, 403])

@@ -95,12 +95,13 @@ class HttpClient:
         while True:
             happened, sent = self._send(call, deadline, check)
             then = decide(happened.what, written=False, asked_to_wait=happened.wait is not None)
+            if then is Then.RENEW and not renewed:
+                self._renew(call, sent)
+                renewed = True
+                continue
             self._tell_breaker(happened, then, written=False)
             if then is Then.DONE and happened.answer is not None:
                 return self._reply(call, happened.answer)
-            if then is Then.RENEW and not renewed:
-                renewed = self._renew(call, sent)
-                continue
             if then is Then.WAIT:
                 waits += 1
                 pause = max(self._slow_down(happened.wait), pause_s(waits))
@@ -139,7 +140,8 @@ class HttpClient:
         )
         deadline = Deadline(self.timeouts.total_s if deadline_s is None else deadline_s)
         happened, sent = self._send(call, deadline, None)
-        if decide(happened.what, written=True) is Then.RENEW and self._renew(call, sent):
+        if decide(happened.what, written=True) is Then.RENEW:
+            self._renew(call, sent)
             happened, sent = self._send(call, deadline, None)
         then = decide(happened.what, written=True)
         self._tell_breaker(happened, then, written=True)
@@ -229,24 +231,23 @@ class HttpClient:
             answer.status, answer.headers, answer.content, self.connection, call.entity, call.reference, call.written
         )
 
-    def _renew(self, call: Call, sent: Mapping[str, str]) -> bool:
-        """After a 401: true where there are other credentials now. False leads to ``SignInRefused``."""
+    def _renew(self, call: Call, sent: Mapping[str, str]) -> None:
+        """After a 401, which was not executed: other credentials, or ``SignInRefused``."""
         try:
             renewed = self._auth.renew(sent)
         except NotExecuted as fault:
             self._trip_on_refusal(fault)
             fault.entity, fault.reference = call.entity, call.reference
             raise
-        if not renewed and not call.written:
+        if not renewed:
             self._breaker.trip("sign-in refused")
             raise SignInRefused(
-                "answered 401, and there is no other token to try",
+                "answered 401, and there are no other credentials to try",
                 connection=self.connection,
                 entity=call.entity,
                 reference=call.reference,
-                cure="check the credentials",
+                cure="check the credentials of the connection and its environment",
             )
-        return renewed
 
     def _slow_down(self, wait: float | None) -> float:
         """Holds everybody back, in all processes, and gives the seconds."""
@@ -258,8 +259,7 @@ class HttpClient:
     def _tell_breaker(self, happened: Happened, then: Then, written: bool) -> None:
         status = happened.answer.status if happened.answer is not None else 0
         if status == 401 or (written and status in (403, 404)):
-            if then is not Then.RENEW or written:
-                self._breaker.trip(happened.why)
+            self._breaker.trip(happened.why)
         elif then in (Then.RETRY, Then.UNKNOWN, Then.GIVE_BACK) and status not in (425, 429):
             self._breaker.failed(happened.why)
         else:
