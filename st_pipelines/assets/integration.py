@@ -13,9 +13,7 @@ from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Road
 
 
-def integration_definitions(
-    integration: Integration, road: Road
-) -> tuple[dg.Definitions, list[AssetJob]]:
+def integration_definitions(integration: Integration, road: Road) -> tuple[dg.Definitions, list[AssetJob]]:
     """The definitions and the jobs that the failure sensor watches."""
     flows = [flow for flow in road.flows if flow.name in integration.flows]
     read = {entity for flow in flows for entity in flow.reads}

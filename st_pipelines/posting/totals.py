@@ -120,10 +120,11 @@ def control_totals(
     since: str = "", until: str = "",
 ) -> list[Total]:  # fmt: skip
     """What stands in the target, by any of flow, company, business_unit, gl_account, cost_center, business_date,
-    month; debit positive. ``since`` and ``until``: business dates, both included. ``count`` is of lines."""
+    month, partition_key; debit positive. ``since`` and ``until``: business dates, both included. ``count`` is of lines."""
     columns = {
         "flow": "p.flow", "company": "p.company", "business_unit": "c.business_unit", "gl_account": "c.gl_account",
         "cost_center": "c.cost_center", "business_date": "p.business_date", "month": "substr(p.business_date, 1, 7)",
+        "partition_key": "p.partition_key",
     }  # fmt: skip
     if not by or not set(by) <= columns.keys():
         raise ValueError(f"control totals are added up by {sorted(columns)}")

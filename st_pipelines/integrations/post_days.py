@@ -1,0 +1,105 @@
+"""Posts one flow's days through the ledger and says where every document of each day stands.
+
+Invariant: what a day's outcome says is read from the ledger after the work, never counted while sending. All days are
+planned, then everything of the flow that may be sent is sent together, so that full batches reach the target.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from st_pipelines.audit.head import head
+from st_pipelines.documents.money import from_minor
+from st_pipelines.integrations.map_day import FACTS, LAYER, part
+from st_pipelines.integrations.reconcile import stored_documents
+from st_pipelines.integrations.road import Fact, Flow
+from st_pipelines.integrations.session import Session
+from st_pipelines.posting import totals
+from st_pipelines.posting.facts import record_facts
+from st_pipelines.posting.plan import plan_documents
+from st_pipelines.posting.poster import post
+from st_pipelines.posting.settings import PostSettings, RunLimits
+from st_pipelines.posting.summary import PostSummary
+from st_pipelines.posting.target import Target
+
+UNSETTLED = ("sending", "unknown", "planned")
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class PostedDay:
+    """``counts`` and ``totals_minor`` by state of the documents of one daily partition."""
+
+    flow: str
+    day: date
+    counts: Mapping[str, int]
+    totals_minor: Mapping[str, int]
+    control_rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def unsettled(self) -> bool:
+        """A write of this day is still to be sent, or has an outcome that nobody knows yet."""
+        return any(self.counts.get(state) for state in UNSETTLED)
+
+
+def post_days(
+    session: Session, flow: Flow, days: Sequence[date], run_id: str, actor: str
+) -> tuple[PostSummary, list[PostedDay]]:
+    """Plans the days' mapped documents, then sends everything of the flow that may be sent now, whatever its day: a
+    document that waited for these days' goods goes out too."""
+    integration = session.integration
+    limits = RunLimits(integration.options.run_limits.documents, integration.options.run_limits.amount)
+    for day in days:
+        key = day.isoformat()
+        context = session.context(run_id, actor, key)
+        if flow.facts:
+            table = session.store.read_table(integration.name, LAYER, part(flow, FACTS), key)
+            record_facts(session.engine, context, [Fact(**row) for row in table.to_pylist()])
+        plan_documents(
+            session.engine, context, stored_documents(session, flow, [key]), target=integration.target.connection,
+            change=session.target.change, limits=limits,
+        )  # fmt: skip
+    context = session.context(run_id, actor)
+    settings = pace(session.target)
+    summary = post(session.engine, session.target, integration.name, [flow.name], context, settings=settings)
+    return summary, _outcomes(session, flow, days)
+
+
+def pace(target: Target) -> PostSettings:
+    """A lease that outlasts a whole batch at the target's slowest, so that a worker never outlives its claim."""
+    rounds = -(-BATCH // max(1, target.max_concurrency)) + 1
+    margin_s = max(1.0, target.request_deadline_s / 10)
+    return PostSettings(batch=BATCH, lease_s=rounds * target.request_deadline_s + margin_s, margin_s=margin_s)
+
+
+def broken_identity(session: Session) -> tuple[str, ...]:
+    """Where the ledger does not add up (L17); empty = it does."""
+    return totals.check_identity(session.engine, session.integration.name).breaks
+
+
+def audit_position(session: Session) -> int:
+    """The number of the last event of the trail."""
+    return head(session.engine).n
+
+
+def _outcomes(session: Session, flow: Flow, days: Sequence[date]) -> list[PostedDay]:
+    name = session.integration.name
+    states: dict[str, dict[str, tuple[int, int]]] = {}
+    for total in totals.documents(session.engine, name, ("partition_key", "state"), flow=flow.name):
+        states.setdefault(total.key[0], {})[total.key[1]] = (total.count, total.amount_minor)
+    control: dict[str, list[Mapping[str, Any]]] = {}
+    by = ("partition_key", "business_unit", "gl_account")
+    for total in totals.control_totals(session.engine, name, by, flow=flow.name):
+        day, unit, account = total.key
+        shown = f"{from_minor(total.amount_minor, total.currency):,} {total.currency}"
+        control.setdefault(day, []).append({"business_unit": unit, "gl_account": account, "amount": shown})
+    return [
+        PostedDay(
+            flow.name, day,
+            {state: count for state, (count, _) in states.get(day.isoformat(), {}).items()},
+            {state: minor for state, (_, minor) in states.get(day.isoformat(), {}).items()},
+            control.get(day.isoformat(), []),
+        )
+        for day in days
+    ]  # fmt: skip
