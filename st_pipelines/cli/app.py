@@ -19,7 +19,10 @@ from st_pipelines.cli import (
     integrations,
     mappings,
     reconcile,
+    resolve,
+    run,
     sandbox,
+    status,
     up,
 )
 from st_pipelines.cli.output import FAILED, WRONG, fail, report_fault
@@ -40,6 +43,12 @@ app.add_typer(holds.app, name="holds")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(database.app, name="database")
+app.command("run")(run.run)
+app.command("plan")(run.plan)
+app.command("apply")(run.apply)
+app.command("status")(status.status)
+app.command("resolve")(resolve.resolve)
+app.command("replay")(resolve.replay)
 app.command("reconcile")(reconcile.reconcile)
 app.command("demo")(demo.demo)
 app.command("up")(up.up)

@@ -1,100 +1,56 @@
-"""The whole life of one document from the ledger and the audit trail. Invariant: read in one moment, nothing left out.
+"""One document found by any of its names, its whole life ready for JSON. Invariant: nothing is added or left out.
 
 Found by document key, by external reference, by target id or by the number that a person sees in the target.
 """
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, or_, select
+from sqlalchemy import Engine, or_, select
 
 from st_pipelines.database.engine import reading
-from st_pipelines.database.schema import audit_event, control_line, document_version, posting, posting_need
+from st_pipelines.database.schema import document_version, posting
+from st_pipelines.posting.life import Life, life
 from st_pipelines.reconciliation.amounts import plain
 
 
-@dataclass(frozen=True)
-class Life:
-    """``versions``, ``postings`` (with needs and control lines) and ``events``, oldest first, ready for JSON."""
-
-    doc_key: str
-    versions: list[dict[str, Any]]
-    postings: list[dict[str, Any]]
-    events: list[dict[str, Any]]
-
-
-def life_of(engine: Engine, asked: str) -> list[Life]:
-    """Every document that ``asked`` can mean, by key; none where nothing is known."""
-    with reading(engine) as connection:
-        return [_life(connection, key) for key in _keys(connection, asked)]
-
-
-def _keys(connection: Connection, asked: str) -> list[str]:
+def lives_of(engine: Engine, asked: str) -> list[dict[str, Any]]:
+    """Every document that ``asked`` can mean; none where nothing is known. Amounts as plain text, instants as ISO."""
     named = or_(posting.c.external_ref == asked, posting.c.target_id == asked, posting.c.target_number == asked)
-    keys = set(connection.execute(select(posting.c.doc_key).where(named)).scalars())
-    keys |= set(
-        connection.execute(select(document_version.c.doc_key).where(document_version.c.doc_key == asked)).scalars()
-    )
-    return sorted(keys)
+    with reading(engine) as connection:
+        found = set(connection.execute(select(posting.c.integration, posting.c.doc_key).where(named)).tuples())
+        query = select(document_version.c.integration, document_version.c.doc_key)
+        found |= set(connection.execute(query.where(document_version.c.doc_key == asked)).tuples())
+    return [_readable(integration, life(engine, integration, key)) for integration, key in sorted(found)]
 
 
-def _life(connection: Connection, key: str) -> Life:
-    versions = connection.execute(
-        select(document_version).where(document_version.c.doc_key == key).order_by(document_version.c.version_id)
-    ).mappings()
-    postings = connection.execute(
-        select(posting).where(posting.c.doc_key == key).order_by(posting.c.integration, posting.c.seq)
-    ).mappings()
-    events = connection.execute(
-        select(audit_event).where(audit_event.c.doc_key == key).order_by(audit_event.c.n)
-    ).mappings()
-    return Life(
-        key,
-        [_version(row) for row in versions],
-        [_posting(connection, row) for row in postings],
-        [_event(row) for row in events],
-    )
-
-
-def _version(row: Any) -> dict[str, Any]:
-    names = ("integration", "flow", "version", "kind", "disposition", "reason", "company", "currency", "business_date",
-             "partition_key", "label", "content_sha256", "source_sha256", "mapping_version", "run_id")  # fmt: skip
-    return {name: row[name] for name in names} | {
-        "amount": plain(row["amount_minor"], row["currency"]), "recorded_at": instant(row["recorded_at"]),
-        "is_latest": bool(row["is_latest"]), "document": json.loads(bytes(row["document"])),
-    }  # fmt: skip
-
-
-def _posting(connection: Connection, row: Any) -> dict[str, Any]:
-    names = ("posting_id", "integration", "flow", "kind", "seq", "op", "target", "company", "external_ref",
-             "request_key", "currency", "business_date", "state", "attempt", "fence", "absences", "target_id",
-             "target_number", "reason_code", "reason", "body_sha256", "run_id")  # fmt: skip
-    lines = connection.execute(
-        select(control_line).where(control_line.c.posting_id == row["posting_id"]).order_by(control_line.c.line)
-    ).mappings()
-    needs = connection.execute(
-        select(posting_need).where(posting_need.c.posting_id == row["posting_id"]).order_by(posting_need.c.needs)
-    ).mappings()
-    return {name: row[name] for name in names} | {
-        "amount": plain(row["amount_minor"], row["currency"]),
-        "sent_at": instant(row["sent_at"]), "created_at": instant(row["created_at"]),
-        "updated_at": instant(row["updated_at"]),
-        "needs": [{"needs": need["needs"], "satisfied_at": instant(need["satisfied_at"])} for need in needs],
-        "control": [
-            {"business_unit": line["business_unit"], "gl_account": line["gl_account"],
-             "cost_center": line["cost_center"], "amount": plain(line["amount_minor"], row["currency"])}
-            for line in lines
-        ],
-    }  # fmt: skip
-
-
-def _event(row: Any) -> dict[str, Any]:
+def _readable(integration: str, of: Life) -> dict[str, Any]:
     return {
-        "n": row["n"], "event": row["event"], "recorded_at": instant(row["recorded_at"]),
-        "posting_id": row["posting_id"], "hash": row["hash"], "content": json.loads(row["content"]),
+        "integration": integration, "doc_key": of.doc_key,
+        "versions": [_row(row, row["currency"]) for row in of.versions],
+        "postings": [
+            _row(row, row["currency"]) | {
+                "needs": [{"needs": n["needs"], "satisfied_at": instant(n["satisfied_at"])} for n in row["needs"]],
+                "control": [_row(line, row["currency"]) for line in row["control"]],
+            }
+            for row in of.postings
+        ],
+        "events": [_row(event, "") for event in of.events],
     }  # fmt: skip
+
+
+def _row(row: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    """Times and amounts readable; the rest as it is."""
+    shown: dict[str, Any] = {}
+    for name, value in row.items():
+        if name.endswith("_at") or name in ("not_before", "lease_until"):
+            shown[name] = instant(value) if value else None
+        elif name == "amount_minor":
+            shown["amount"] = plain(value, currency)
+        else:
+            shown[name] = value
+    return shown
 
 
 def instant(microseconds: int | None) -> str | None:

@@ -31,6 +31,10 @@ class Usage(Exception):
     """Wrong usage or configuration, found by the command line itself. One sentence that says what to do."""
 
 
+class CouldNotRun(Exception):
+    """A precondition of the command does not hold; nothing was done. One sentence that says what to do."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """``data`` is the JSON document; ``screen`` what a person sees; ``code`` CLEAN or OPEN (WRONG for a check of the
@@ -107,6 +111,7 @@ def _as_text(value: object) -> object:
 # The faults that a user can meet, by name, so that reporting one does not load all rooms. The first match of the
 # exception's own class and its ancestors counts.
 _CODES: Mapping[str, int] = {
+    "st_pipelines.cli.output.CouldNotRun": FAILED,
     "st_pipelines.cli.output.Usage": WRONG,
     "st_pipelines.credentials.keyring.CannotDecrypt": WRONG,
     "st_pipelines.credentials.keyring.KeyFault": WRONG,
@@ -117,7 +122,10 @@ _CODES: Mapping[str, int] = {
     "st_pipelines.integrations.session.NotReady": FAILED,
     "st_pipelines.mapping.tables.MappingErrors": WRONG,
     "st_pipelines.posting.context.LedgerUnavailable": FAILED,
+    "st_pipelines.posting.holds.CannotRelease": WRONG,
+    "st_pipelines.posting.replay.CannotReplay": FAILED,
     "st_pipelines.posting.target.WrongCompany": FAILED,
+    "st_pipelines.posting.totals.IdentityBroken": FAILED,
     "st_pipelines.systems.http.errors.Misconfigured": WRONG,
     "st_pipelines.systems.http.errors.SystemFault": FAILED,
     "st_pipelines.systems.qad.profile_file.BrokenProfile": WRONG,

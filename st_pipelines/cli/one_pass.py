@@ -1,0 +1,79 @@
+"""One pass over some days without Dagster: reference, extract, map, and then whatever the caller does with the days.
+
+Invariant: the same functions as the Dagster assets call, in the same order: what is named is read after what names it,
+masters are posted before documents.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from st_pipelines.integrations.extracting import extract_day, refresh_reference
+from st_pipelines.integrations.map_day import MappedDay, map_day
+from st_pipelines.integrations.post_days import PostedDay, post_days
+from st_pipelines.integrations.road import Flow, SourceEntity
+from st_pipelines.integrations.session import Session
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass did: ``sent`` writes, and where the documents of its days stand now."""
+
+    sent: int
+    differing: tuple[str, ...]
+    stopped: tuple[str, ...]
+    days: tuple[PostedDay, ...]
+
+
+def days_between(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+def chosen_flows(session: Session, names: Iterable[str]) -> list[Flow]:
+    """The named flows of the integration in the road's order; without names all of them. Raises ``KeyError``."""
+    wanted = set(names)
+    for name in wanted:
+        session.road.flow(name)
+    return [
+        flow for flow in session.road.flows
+        if flow.name in session.integration.flows and (not wanted or flow.name in wanted)
+    ]  # fmt: skip
+
+
+def read_days(session: Session, flows: Sequence[Flow], days: Sequence[date], run_id: str, say: Say) -> list[MappedDay]:
+    """Reference data, then each day's records, then each day's mapped documents. Writes the store, posts nothing."""
+    for side, entities in (("source", session.road.source.reference), ("target", session.road.target.reference)):
+        for entity in entities:
+            say(f"reference: {side} {entity}")
+            refresh_reference(session, side, entity)
+    mapped = []
+    for day in days:
+        for source_entity in _entities(session, flows):
+            say(f"{day}: reading {source_entity.name}")
+            extract_day(session, source_entity, day, run_id)
+        for flow in flows:
+            say(f"{day}: mapping {flow.name}")
+            mapped.append(map_day(session, flow, day))
+    return mapped
+
+
+def post(session: Session, flows: Sequence[Flow], days: Sequence[date], run_id: str, actor: str, say: Say) -> Pass:
+    """Plans and posts what the store has of these days, flow after flow. A flow that stopped early says why."""
+    sent, differing, stopped, posted = 0, list[str](), list[str](), list[PostedDay]()
+    for flow in flows:
+        say(f"posting {flow.name}")
+        summary, outcomes = post_days(session, flow, days, run_id, actor)
+        sent += summary.sent
+        differing += summary.differing
+        stopped += [f"{flow.name}: {summary.stopped}"] if summary.stopped else []
+        posted += outcomes
+    return Pass(sent, tuple(differing), tuple(stopped), tuple(posted))
+
+
+def _entities(session: Session, flows: Sequence[Flow]) -> list[SourceEntity]:
+    """What the flows read, and what names it, in the road's order, so that naming entities come first."""
+    wanted = {name for flow in flows for name in flow.reads}
+    naming = {other for name in wanted for other in session.road.entity(name).named_by}
+    return [entity for entity in session.road.source.daily if entity.name in wanted | naming]
