@@ -30,6 +30,11 @@ class Balance:
     lines_agree: Flags
     total_agrees: Flags
 
+    @property
+    def nothing(self) -> Flags:
+        """A total of zero that adds up: nothing to post. One that does not add up is a contradiction to be held."""
+        return np.asarray((self.total_minor == 0) & self.lines_agree & self.total_agrees, dtype=np.bool_)
+
     def report(self, findings: Findings, limit: Decimal, unit: Ints, unbalanced: Columns) -> None:
         """``unbalanced`` supplies the sentence with both sums, under that name."""
         findings.on_documents(~(self.lines_agree & self.total_agrees), "unbalanced", unbalanced)

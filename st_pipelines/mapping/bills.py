@@ -59,7 +59,7 @@ def map_bills(
     rounding = rounding_lines(sums.residual_minor, header, options, reference)
     sums.report(findings, options.rounding_limit, unit, _arithmetic(sums, unit, charges, stated, options))
 
-    decided = decide(intake, findings, header.unreadable, total.whole == 0)
+    decided = decide(intake, findings, header.unreadable, sums.nothing)
     needs = {"needs": intake.line_text("receipt_key")}
     posting = sums.line_minor != 0
     size = len(intake.doc_of)

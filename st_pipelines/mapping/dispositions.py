@@ -34,6 +34,8 @@ def unreadable(intake: Intake, findings: Findings, believable_days: Flags, amoun
     findings.on_documents(~intake.blank("unreadable"), "unreadable")
     untimed = intake.text("modified_on").is_null().to_numpy(zero_copy_only=False)
     findings.on_documents(untimed, "unreadable", {"unreadable": constant("it has no time of modification")})
+    unsaid = intake.text("is_active").is_null().to_numpy(zero_copy_only=False)
+    findings.on_documents(unsaid, "unreadable", {"unreadable": constant("it does not say whether it is active")})
     findings.on_documents(~believable_days, "date.unreadable")
     findings.on_documents(~amounts_present, "amount.unreadable")
     return findings.any.copy()

@@ -52,7 +52,7 @@ def map_invoices(
     rounding = rounding_lines(sums.residual_minor, header, options, reference)
     sums.report(findings, options.rounding_limit, unit, _arithmetic(sums, unit, sub_total, tax, total))
 
-    decided = decide(intake, findings, header.unreadable, total.whole == 0)
+    decided = decide(intake, findings, header.unreadable, sums.nothing)
     opposite = (sums.line_minor < 0) != (total.whole < 0)[intake.doc_of]
     kinds = pa.array(["revenue", "discount"], pa.string()).take(pa.array(opposite.astype(np.int64)))
     item_lines = LineSet(intake.doc_of, kinds, sums.line_minor, {**described(intake), **items.columns})

@@ -65,7 +65,7 @@ def map_payments(
     fraction = (amount.whole % unit != 0) | (unapplied.whole % unit != 0) | (parts_of_lines > 0)
     findings.on_documents(fraction, "fraction", {"amounts": sentence})
 
-    decided = decide(intake, findings, header.unreadable, (amount.whole == 0) & ~moved)
+    decided = decide(intake, findings, header.unreadable, (amount.whole == 0) & ~moved & exactly)
     lines = LineSet(
         intake.doc_of, repeated("application", len(intake.doc_of)), sums.line_minor,
         {"needs": intake.line_text("invoice_key")},

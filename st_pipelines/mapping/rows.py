@@ -7,16 +7,15 @@ centre, debit positive.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from st_pipelines.documents.bill import Bill
-from st_pipelines.documents.frames import MAPPED_DOCUMENT
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.lines import Application, Line
 from st_pipelines.documents.mapped import ControlLine, Hold, MappedDocument, Payload
@@ -25,6 +24,10 @@ from st_pipelines.documents.parties import Address, Party
 from st_pipelines.documents.payment import Payment
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.parties import DOMAIN, RELATION
+
+Row = TypeVar("Row")
+
+_AT_ONCE = 1000  # rows made into Python values at a time: the whole day would keep the garbage collector busy
 
 
 class _Document(NamedTuple):
@@ -77,15 +80,22 @@ class _Line(NamedTuple):
 
 def mapped_documents(frames: MappedFrames) -> Iterator[MappedDocument]:
     """In order of document key. Raises ``ValueError`` where lines and documents do not belong together."""
-    documents = frames.documents.select(MAPPED_DOCUMENT.names).sort_by("doc_key")
-    lines, bounds = _lines_of(documents["doc_key"], frames.lines)
-    rows = zip(*(documents[name].to_pylist() for name in _Document._fields), strict=True)
-    for place, row in enumerate(map(_Document._make, rows)):
-        yield _mapped(row, lines[bounds[place] : bounds[place + 1]])
+    documents = frames.documents.select(_Document._fields).sort_by("doc_key").combine_chunks()
+    lines, bounds = _lines_in_order(documents["doc_key"].combine_chunks(), frames.lines)
+    for start in range(0, documents.num_rows, _AT_ONCE):
+        rows = _rows(_Document._make, documents.slice(start, _AT_ONCE))
+        end = start + len(rows)
+        these = _rows(_Line._make, lines.slice(bounds[start], bounds[end] - bounds[start]))
+        for place, row in enumerate(rows, start=start):
+            yield _mapped(row, these[bounds[place] - bounds[start] : bounds[place + 1] - bounds[start]])
 
 
-def _lines_of(doc_keys: pa.ChunkedArray, lines: pa.Table) -> tuple[list[_Line], list[int]]:
-    keys = doc_keys.combine_chunks()
+def _rows(make: Callable[[Iterable[Any]], Row], table: pa.Table) -> list[Row]:
+    return list(map(make, zip(*(column.to_pylist() for column in table.columns), strict=True)))
+
+
+def _lines_in_order(keys: pa.Array, lines: pa.Table) -> tuple[pa.Table, list[int]]:
+    """The lines as the documents stand, and where each document's lines begin (and the last one's end)."""
     if len(pc.unique(keys)) != len(keys):
         raise ValueError("a mapped document is there twice")
     doc_of = pc.index_in(lines["doc_key"].combine_chunks(), value_set=keys)
@@ -94,8 +104,7 @@ def _lines_of(doc_keys: pa.ChunkedArray, lines: pa.Table) -> tuple[list[_Line], 
     places = doc_of.to_numpy(zero_copy_only=False).astype(np.int64)
     order = np.lexsort((lines["sequence"].to_numpy(), places))
     bounds = np.searchsorted(places[order], np.arange(len(keys) + 1)).tolist()
-    ordered = lines.select(_Line._fields).take(pa.array(order))
-    return list(map(_Line._make, zip(*(column.to_pylist() for column in ordered.columns), strict=True))), bounds
+    return lines.select(_Line._fields).take(pa.array(order)).combine_chunks(), bounds
 
 
 def _mapped(row: _Document, lines: list[_Line]) -> MappedDocument:

@@ -27,6 +27,7 @@ def test_the_ordinary_invoice_is_ready() -> None:
         ({"invoice_date": date(20, 10, 5)}, "date.unreadable", "date", "Set the date"),
         ({"total": None}, "amount.unreadable", "amount", "Correct the amounts"),
         ({"total": Decimal("10000000000")}, "amount.unreadable", "amount", "Correct the amounts"),
+        ({"is_active": None}, "unreadable", "it does not say whether it is active", "Correct"),
         ({"modified_on": None}, "unreadable", "it has no time of modification", "Correct"),
         ({"currency": "EUR"}, "currency.unknown", "currency=EUR", "integration.yaml"),
         ({"currency": "Dollar"}, "currency.unknown", "currency=Dollar", "integration.yaml"),
