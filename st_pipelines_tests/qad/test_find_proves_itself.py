@@ -193,15 +193,28 @@ def test_the_void_of_an_invoice_is_found_under_its_own_reference(qad: Tenant) ->
 
 def test_a_retired_customer_is_inactive_and_that_is_what_is_compared(qad: Tenant) -> None:
     qad.customer()
-    for document in (samples.master(samples.party()), samples.relation(samples.party())):
-        void = changed_to_void(document)
-        (found,) = qad.target.find(document.kind, BOOKS, [document.doc_key, f"{document.doc_key}:void"])[
-            document.doc_key
-        ]
-        assert qad.target.differences(void, found) == ["isActive: planned 'False', QAD holds 'True'"]
+    customer = samples.master(samples.party())
+    void = changed_to_void(customer)
+    asked = [customer.doc_key, f"{customer.doc_key}:void"]
+    (found,) = qad.target.find("customer", BOOKS, asked)[customer.doc_key]
+    assert qad.target.differences(void, found) == ["isActive: planned 'False', QAD holds 'True'"]
+    qad.post(customer, op="void", previous=customer)
+    (found,) = qad.target.find("customer", BOOKS, asked)[customer.doc_key]
+    assert qad.target.differences(void, found) == []
+
+
+def test_relation_and_domain_record_end_with_the_customer_and_stay_as_they_are(qad: Tenant) -> None:
+    qad.customer()
+    for document in (
+        samples.relation(samples.party()),
+        samples.domain(samples.party()),
+        samples.master(samples.party()),
+    ):
         qad.post(document, op="void", previous=document)
-        (found,) = qad.target.find(document.kind, BOOKS, [document.doc_key])[document.doc_key]
-        assert qad.target.differences(void, found) == []
+        (found,) = qad.target.find(document.kind, BOOKS, [document.doc_key, f"{document.doc_key}:void"]).popitem()[1]
+        assert qad.target.differences(changed_to_void(document), found) == []
+    assert [one["isActive"] for one in (*qad.state("business_relations"), *qad.state("customers"))] == [True, False]
+    assert qad.state("customer_domains")[0]["siteCode"] == "100"
 
 
 def changed_to_void(document: Any) -> Any:

@@ -77,18 +77,18 @@ class QadTarget:
         if document.kind == "customer_payment":
             return payments.differences(payments.of(document), found, entity, void=void)
         if document.kind == "customer_domain":
-            return parties.domain_differences(found, entity)
+            return [] if void else parties.domain_differences(found, entity)
         return self._master_differences(document, found, void)
 
     def _master_differences(self, document: MappedDocument, found: Found, void: bool) -> list[str]:
-        """Field by field; a voided master is a retired one."""
+        """Field by field. A voided party is a retired one; its relation and domain record end with it, unchanged."""
         entity = self.client.profile.for_kind(document.kind)
         to = Rendering(self.client.profile, entity, books_of(document.company), found.external_ref, {})
         party = parties.of(document)
         relation = document.kind == "business_relation"
         record = relations.fields(party, to, {}) if relation else parties.planned(party, to)
         if void:
-            record = {entity.wire("isActive"): False}
+            record = {} if relation else {entity.wire("isActive"): False}
         return master_differences(record, found.content)
 
     def change(self, old: MappedDocument, new: MappedDocument) -> str:

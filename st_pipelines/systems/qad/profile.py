@@ -37,13 +37,13 @@ class _Strict(BaseModel):
 
 
 class Auth(_Strict):
-    """``token_life_s`` is used where the answer names no life; ``idle_life_s`` also ends a token that rests."""
+    """``token_life_s`` is used where the answer names no life. A token that rested too long shows as a 401, and one new
+    sign-in follows."""
 
     mode: Literal["password", "basic"] = "password"
     token_path: Path = "/oauth/token"
     params_in: Literal["form"] = "form"
     token_life_s: int = Field(default=1800, gt=0)
-    idle_life_s: int = Field(default=900, gt=0)
 
 
 class WorkspaceList(_Strict):
@@ -110,8 +110,6 @@ class Errors(_Strict):
     stale_codes: tuple[str, ...] = ()
     stale_text: tuple[str, ...] = ()
     retry_text: tuple[str, ...] = ()
-    too_long_codes: tuple[str, ...] = ()
-    period_text: tuple[str, ...] = ()
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 

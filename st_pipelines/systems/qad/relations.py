@@ -1,7 +1,8 @@
 """Business relations: the party itself. Invariant: the whole name stands in the name fields; the code is ours.
 
 No custom field was observed on this entity, so the code carries the source's id: ``STC42`` is customer 42. A tenant
-whose entity has a custom field maps ``externalReference`` and may leave ``code_format`` out.
+whose entity has a custom field maps ``externalReference`` and may leave ``code_format`` out. A relation is made active
+and never retired by us: it may have other roles, and QAD takes no change of a customer whose relation is inactive.
 """
 
 import re
@@ -39,7 +40,6 @@ def fields(party: Party, to: Rendering, record: Record) -> Record:
     name = " ".join(part for part in names if part)
     to.put(record, "searchName", name)
     to.put(record, "addressName", name)
-    to.put_flag(record, "isActive", party.is_active)
     address = party.address
     unit_apart = to.entity.has("street2")
     to.put_line(
@@ -60,6 +60,7 @@ def create(party: Party, to: Rendering) -> Record:
         record[to.entity.wire("code")] = code_of(to.external_ref, to.entity)
     else:
         record[to.entity.wire("code")] = ""
+    to.put_flag(record, "isActive", True)
     return fields(party, to, record)
 
 
@@ -79,4 +80,4 @@ def found(record: Record, entity: Entity, company: str, external_ref: str) -> Fo
 
 def books_see(old: Party, new: Party) -> bool:
     """Whether QAD's record would become another one."""
-    return (old.name, old.address, old.is_active) != (new.name, new.address, new.is_active)
+    return (old.name, old.address) != (new.name, new.address)

@@ -69,21 +69,23 @@ def _master(client: QadClient, document: MappedDocument, op: str, to: Rendering,
     if op == "create":
         return relations.create(party, to) if relation else parties.create(party, document.doc_key, to)
     current = _current(client, document, to, target_id)
+    if op == "void":
+        if not relation:  # a party is never deleted: it is retired. Its relation may have other roles and stays
+            to.put_flag(current, "isActive", False)
+        return current
     record = relations.fields(party, to, current) if relation else parties.fields(party, to, current)
-    if op == "void":  # a party is never deleted: it is retired
-        to.put_flag(record, "isActive", False)
     return record
 
 
 def _domain(client: QadClient, document: MappedDocument, op: str, to: Rendering) -> Record:
-    if op not in ("create", "update"):
-        raise CannotRender("a customer's domain record is not voided; retire the customer")
     customer = to.needed(customer_of(document.doc_key), "the customer")
     keys = {"domain": to.books.domain, "code": customer.number}
     current = client.get_one(ENTITY_OF_KIND[document.kind], to.books, keys, reference=to.external_ref)
     if current is None:
         raise CannotRender(f"QAD has made no {to.entity.path} record for customer {customer.number} in "
                            f"{to.books.domain}; look at the customer in QAD")  # fmt: skip
+    if op == "void":  # it ends with its customer; the record is sent back as it is
+        return dict(current)
     return parties.domain_fields(to, dict(current))
 
 
