@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from st_pipelines.mapping.analysis import account_state, judge, natural_analysis
 from st_pipelines.mapping.columns import ROLES
+from st_pipelines.mapping.named_rows import names_differ
 from st_pipelines.mapping.options import MappingOptions
 from st_pipelines.mapping.reference import Codes, Reference
 from st_pipelines.mapping.row import MappingRow
 from st_pipelines.mapping.tables import Mapping, MappingTable
 
-# mapping table -> (the source's reference entity, what the key column is called there)
-_BY_ID = {"business_units": "business_units", "payment_types": "payment_types", "tax_zones": "tax_zones"}
+# mapping table, and reference entity of the source, that go by id -> what the hold codes call one of them
+_BY_ID = {"business_units": "business_unit", "payment_types": "payment_type", "tax_zones": "tax_zone"}
 _INTEGRATION = "integration.yaml"
 
 
@@ -53,9 +54,9 @@ def check(
     found = [*_accounts(mapping, reference), *_codes(mapping, reference)]
     if options is not None:
         found += _options(mapping, reference, options)
-    for name, entity in _BY_ID.items():
-        if source and entity in source:
-            found += _missing_ids(mapping[name], source[entity], on)
+    for name, thing in _BY_ID.items():
+        if source and name in source:
+            found += _missing_ids(mapping[name], thing, source[name], on)
     if source and "payment_terms" in source:
         found += _missing_terms(mapping["terms"], source["payment_terms"], on)
     return sorted(set(found))
@@ -130,23 +131,23 @@ def _options(mapping: Mapping, reference: Reference, options: MappingOptions) ->
                       "Complete the business unit's codes, or choose another rounding account.")  # fmt: skip
 
 
-def _missing_ids(table: MappingTable, source: pa.Table, on: date | None) -> Iterator[Finding]:
+def _missing_ids(table: MappingTable, thing: str, source: pa.Table, on: date | None) -> Iterator[Finding]:
     key = table.format.keys[0].name
     others = ", ".join(column.name for column in table.format.columns if not column.key and not column.optional)
     rows: defaultdict[str, list[MappingRow]] = defaultdict(list)
     for row in table.rows:
         rows[row[key]].append(row)
     for one in _active(source, ("id", "name")):
-        identity, name = str(one["id"]), one["name"] or ""
+        identity, name = str(one["id"]), str(one["name"] or "")
         valid = [row for row in rows[identity] if on is None or row.first <= on <= row.last]
         if not valid:
             when = f" on {on}" if on else ""
-            yield Finding(table.file, 0, key, "gap", f"{table.format.name}.no_row", identity,
+            yield Finding(table.file, 0, key, "gap", f"{thing}.no_row", identity,
                           f"{identity} ({name}) is active in the source and has no row{when}",
                           f"Add a row with {key} {identity} and its {others}.")  # fmt: skip
         for row in valid:
-            if row["name"] != name:
-                yield _at(table, row, "name", "fault", f"{table.format.name}.name_changed", identity,
+            if names_differ(row["name"], name):
+                yield _at(table, row, "name", "fault", f"{thing}.name_changed", identity,
                           f"{identity} is called {name!r} in the source, {row['name']!r} here",
                           "Make sure that it still is the same thing, then write the new name.")  # fmt: skip
 

@@ -54,7 +54,7 @@ class NamedLookup:
         self._thing = thing
         (self.key,) = self.lookup.columns
         names = reference.source_names.get(table.format.name, {})
-        self._renamed = np.array([_differs(row["name"], names.get(row[self.key])) for row in table.rows] + [False])
+        self._renamed = np.array([names_differ(row["name"], names.get(row[self.key])) for row in table.rows] + [False])
         self._names_now = pa.array([*(names.get(row[self.key], "") for row in table.rows), ""], pa.string())
 
     def find(self, ids: pa.Array, days: Ints) -> NamedRows:
@@ -98,6 +98,6 @@ class BusinessUnits(NamedLookup):
         return np.asarray((rows >= 0) & (others >= 0) & different, dtype=np.bool_)
 
 
-def _differs(written: str, now: str | None) -> bool:
+def names_differ(written: str, now: str | None) -> bool:
     # An id that the source's list does not show cannot be compared; the id itself has decided already.
     return now is not None and unicodedata.normalize("NFC", written) != unicodedata.normalize("NFC", now)

@@ -34,9 +34,9 @@ def test_active_records_of_the_source_without_a_row() -> None:
     }
     found = check(given.demo(), given.reference(), more)
     assert [(one.file, one.code, one.key, one.severity) for one in found] == [
-        ("business_units.csv", "business_units.no_row", "107", "gap"),
-        ("payment_types.csv", "payment_types.no_row", "599", "gap"),
-        ("tax_zones.csv", "tax_zones.no_row", "399", "gap"),
+        ("business_units.csv", "business_unit.no_row", "107", "gap"),
+        ("payment_types.csv", "payment_type.no_row", "599", "gap"),
+        ("tax_zones.csv", "tax_zone.no_row", "399", "gap"),
         ("terms.csv", "terms.no_row", "customer Net 90", "gap"),
         ("terms.csv", "terms.no_row", "vendor Net 90", "gap"),
     ]
