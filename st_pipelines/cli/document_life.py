@@ -19,10 +19,11 @@ def lives_of(engine: Engine, asked: str) -> list[dict[str, Any]]:
     """Every document that ``asked`` can mean; none where nothing is known. Amounts as plain text, instants as ISO."""
     named = or_(posting.c.external_ref == asked, posting.c.target_id == asked, posting.c.target_number == asked)
     with reading(engine) as connection:
-        found = set(connection.execute(select(posting.c.integration, posting.c.doc_key).where(named)).tuples())
+        rows = list(connection.execute(select(posting.c.integration, posting.c.doc_key).where(named)))
         query = select(document_version.c.integration, document_version.c.doc_key)
-        found |= set(connection.execute(query.where(document_version.c.doc_key == asked)).tuples())
-    return [_readable(integration, life(engine, integration, key)) for integration, key in sorted(found)]
+        rows += connection.execute(query.where(document_version.c.doc_key == asked))
+    names = sorted({(str(integration), str(key)) for integration, key in rows})
+    return [_readable(integration, life(engine, integration, key)) for integration, key in names]
 
 
 def _readable(integration: str, of: Life) -> dict[str, Any]:
