@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import InternalError, OperationalError, ProgrammingError
 
 from st_pipelines import __version__
 from st_pipelines.audit import trail
 from st_pipelines.database.engine import transaction
 
 _RAISED_BY_A_GUARD = "P0001"  # PostgreSQL's code of RAISE EXCEPTION
+_PERMISSION_DENIED = "42501"
 
 
 class LedgerUnavailable(RuntimeError):
@@ -54,8 +55,9 @@ def ledger_faults_named() -> Iterator[None]:
     """Turns "disk full", "read-only", "connection lost" into ``LedgerUnavailable``; programming errors pass."""
     try:
         yield
-    except (OperationalError, InternalError) as error:
-        if getattr(error.orig, "pgcode", None) == _RAISED_BY_A_GUARD:
+    except (OperationalError, InternalError, ProgrammingError) as error:
+        code = getattr(error.orig, "pgcode", None)
+        if code == _RAISED_BY_A_GUARD or (isinstance(error, ProgrammingError) and code != _PERMISSION_DENIED):
             raise
         raise LedgerUnavailable(
             f"the ledger cannot be used: {str(error.orig).strip()}. Nothing more was sent. Free disk space or restore "

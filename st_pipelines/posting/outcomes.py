@@ -51,32 +51,34 @@ Pair = tuple[Claimed, Settled]
 
 
 def confirm(engine: Engine, context: RunContext, settled: Sequence[Pair], watch: Watch,
-            pauses: Sequence[float] = ()) -> frozenset[int]:  # fmt: skip
-    """Records the outcomes; gives the postings that somebody else had taken over meanwhile (their answers are in the
-    trail as ``late_answer``; reading back settles them). ``pauses``: seconds before each may be sent again."""
-    late: list[Pair] = []
+            pauses: Sequence[float] = ()) -> list[Pair]:  # fmt: skip
+    """Records the outcomes; gives them as recorded. Missing are postings that somebody else had taken over meanwhile:
+    their answers are in the trail as ``late_answer``, and reading back settles them. An outcome that the ledger refuses
+    became a hold. ``pauses``: seconds before each may be sent again."""
     work = list(zip(settled, pauses or [0.0] * len(settled), strict=True))
+    late: list[Pair] = []
+    recorded: list[Pair] = []
     while work:
         try:
             with ledger_transaction(engine) as connection:
                 _write(connection, context, work, watch)
+            recorded += [pair for pair, _ in work]
             break
         except moves.StaleRows as stale:
             late += [pair for pair, _ in work if pair[0].posting_id in stale.posting_ids]
             work = [item for item in work if item[0][0].posting_id not in stale.posting_ids]
         except (IntegrityError, DataError) as error:
-            if len(work) == 1:
-                (row, outcome), _ = work[0]
-                if isinstance(outcome, Hold):
-                    raise
-                work = [((row, _unrecordable(outcome, error)), 0.0)]
-            else:
+            if len(work) > 1:
                 for pair, pause in work:
-                    late += [pair] if confirm(engine, context, [pair], watch, [pause]) else []
-                return frozenset(row.posting_id for row, _ in late)
+                    recorded += confirm(engine, context, [pair], watch, [pause])
+                break
+            (row, outcome), _ = work[0]
+            if isinstance(outcome, Hold):
+                raise
+            work = [((row, _unrecordable(outcome, error)), 0.0)]
     if late:
         _record_late(engine, context, late, watch)
-    return frozenset(row.posting_id for row, _ in late)
+    return recorded
 
 
 def _write(connection: Connection, context: RunContext, work: Sequence[tuple[Pair, float]], watch: Watch) -> None:

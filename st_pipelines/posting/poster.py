@@ -211,9 +211,8 @@ class _Session:
             return
         pauses = [self.breaker.pause_s(outcome, row.attempt) if isinstance(outcome, NotSent) else 0.0
                   for row, outcome in pairs]  # fmt: skip
-        stale = confirm(self.engine, self.context, pairs, self.watch, pauses)
+        recorded = confirm(self.engine, self.context, pairs, self.watch, pauses)
         self.in_hand -= len(pairs)
-        recorded = [pair for pair in pairs if pair[0].posting_id not in stale]
         if self.summary.count(recorded):
             self._progress()
         self.to_read_back += [row for row, outcome in recorded if isinstance(outcome, Posted)]

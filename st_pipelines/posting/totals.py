@@ -119,8 +119,8 @@ def control_totals(
     engine: Engine, integration: str, by: tuple[str, ...] = ("business_unit", "gl_account"), *, flow: str = "",
     since: str = "", until: str = "",
 ) -> list[Total]:  # fmt: skip
-    """What stands in the target, by any of flow, company, business_unit, gl_account, cost_center, business_date,
-    month, partition_key; debit positive. ``since`` and ``until``: business dates, both included. ``count`` is of lines."""
+    """What stands in the target, by any of flow, company, business_unit, gl_account, cost_center, business_date, month,
+    partition_key; debit positive. ``since`` and ``until``: business dates, both included. ``count`` is of lines."""
     columns = {
         "flow": "p.flow", "company": "p.company", "business_unit": "c.business_unit", "gl_account": "c.gl_account",
         "cost_center": "c.cost_center", "business_date": "p.business_date", "month": "substr(p.business_date, 1, 7)",
@@ -222,8 +222,8 @@ def writes_sent(engine: Engine, integration: str) -> int:
         field = "content ->> '{}'" if connection.dialect.name == "sqlite" else "(CAST(content AS jsonb) ->> '{}')"
         of, how, was = field.format("integration"), field.format("how"), field.format("from")
         statement = text(
-            f"SELECT count(*) FROM audit_event WHERE {of} = :integration AND {was} = 'sending' "
-            f"AND ((event = 'posted' AND {how} = 'sent') OR event IN ('rejected', 'unknown', 'lease_ended')) "
+            f"SELECT count(*) FROM audit_event WHERE event IN ('posted', 'rejected', 'unknown', 'lease_ended') "
+            f"AND {of} = :integration AND {was} = 'sending' AND (event <> 'posted' OR {how} = 'sent') "
             f"AND {field.format('to')} IN ('posted', 'rejected', 'unknown')"
         )
         return int(connection.execute(statement, {"integration": integration}).scalar_one())
