@@ -8,7 +8,7 @@ import dagster as dg
 
 from st_pipelines.assets.days import each_day
 from st_pipelines.assets.metadata import amount, plotted, table
-from st_pipelines.assets.partitions import SINGLE_RUN, daily
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, group
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.documents.mapped import DISPOSITIONS
 from st_pipelines.integrations.registry import Integration
@@ -17,17 +17,14 @@ from st_pipelines.integrations.road import Flow, Road
 
 def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsDefinition:
     key = dg.AssetKey([integration.name, "mapped", flow.name])
-    references = [f"source_{name}" for name in road.source.reference] + [
-        f"target_{name}" for name in road.target.reference
-    ]
 
     @dg.asset(
         key=key,
         deps=[
             *(dg.AssetKey([integration.name, "source", entity]) for entity in flow.reads),
-            *(dg.AssetKey([integration.name, "reference", name]) for name in references),
+            *(dg.AssetKey([integration.name, "reference", name]) for name in flow.joins),
         ],
-        partitions_def=daily(integration), backfill_policy=SINGLE_RUN, group_name=integration.name,
+        partitions_def=daily(integration), backfill_policy=SINGLE_RUN, group_name=group(integration, "mapped"),
         kinds={"pandas", "parquet"}, owners=[integration.owner], tags={"layer": "mapped"}, code_version="1",
         description=f"{flow.description} Every line has an account and a cost center, or its document is held.",
         check_specs=[

@@ -33,6 +33,11 @@ def monthly(integration: Integration) -> dg.MonthlyPartitionsDefinition:
     )
 
 
+def group(integration: Integration, layer: str) -> str:
+    """One group a layer: collapsed, the lineage of an integration reads as six boxes from source to period (ADR 8)."""
+    return f"{integration.name}_{layer}"
+
+
 def source_pool(integration: Integration) -> str:
     return f"{integration.source.connection}__{integration.source.system}"
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from st_pipelines.assets.days import record_finished
 from st_pipelines.assets.metadata import amount, plotted, table
-from st_pipelines.assets.partitions import SINGLE_RUN, daily, target_pool
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, target_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow
@@ -28,7 +28,7 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
             *(dg.AssetKey([integration.name, "posted", other]) for other in flow.after),
         ],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
-        group_name=integration.name, kinds={integration.target.system}, owners=[integration.owner],
+        group_name=group(integration, "posted"), kinds={integration.target.system}, owners=[integration.owner],
         tags={"layer": "posted"}, code_version="1",
         description=f"{flow.description} Posted to {integration.target.connection} once, through the ledger.",
         check_specs=[

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from st_pipelines.assets.metadata import amount, plotted, table
-from st_pipelines.assets.partitions import SINGLE_RUN, daily, monthly, target_pool
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, monthly, target_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow
@@ -27,7 +27,7 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
     @dg.asset(
         key=key, deps=[dg.AssetKey([integration.name, "posted", flow.name])],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
-        group_name=integration.name, kinds={integration.target.system}, owners=[integration.owner],
+        group_name=group(integration, "reconciled"), kinds={integration.target.system}, owners=[integration.owner],
         tags={"layer": "reconciled"}, code_version="1", check_specs=[_variance_check(key)],
         description=f"Control totals of {flow.name}: source, ledger and {integration.target.system} read back, "
         "for every business date that the day's documents touched.",
@@ -59,7 +59,7 @@ def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
     @dg.asset(
         key=key, deps=[dg.AssetKey([integration.name, "reconciled", flow.name]) for flow in flows],
         partitions_def=monthly(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
-        group_name=integration.name, kinds={integration.target.system}, owners=[integration.owner],
+        group_name=group(integration, "period"), kinds={integration.target.system}, owners=[integration.owner],
         tags={"layer": "period"}, code_version="1", check_specs=[_variance_check(key)],
         description="The month as the controller signs it: control totals per business unit and GL account on all "
         "sides, each variance with its cause, and the report to open.",
@@ -98,9 +98,10 @@ def _result(result: Any, *, clean: bool | None = None) -> dg.MaterializeResult:
     passed = result.is_clean if clean is None else clean
     return dg.MaterializeResult(
         metadata={
-            "control_totals": table(result.total_rows, TOTALS),
+            "verdict": result.result.verdict(),
             "variance": amount(result.variance_minor, result.currency),
             "report": dg.MetadataValue.path(result.report_path),
+            "control_totals": table(result.total_rows, TOTALS),
         },
         check_results=[
             dg.AssetCheckResult(

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from st_pipelines.assets.days import each_day
-from st_pipelines.assets.partitions import SINGLE_RUN, daily, source_pool
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, source_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import SourceEntity
@@ -20,7 +20,7 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
         key=[integration.name, "source", entity.name],
         deps=[dg.AssetKey([integration.name, "source", other]) for other in entity.named_by],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=source_pool(integration),
-        group_name=integration.name, kinds={integration.source.system, "parquet"}, owners=[integration.owner],
+        group_name=group(integration, "source"), kinds={integration.source.system, "parquet"}, owners=[integration.owner],
         tags={"layer": "source"}, code_version="1", description=entity.description,
     )  # fmt: skip
     def extract(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
@@ -46,7 +46,7 @@ def reference_asset(
     """Reference data ``[integration, reference, <side>_<entity>]``: codes that documents are joined with."""
 
     @dg.asset(
-        key=[integration.name, "reference", f"{side}_{entity}"], pool=pool, group_name=integration.name,
+        key=[integration.name, "reference", f"{side}_{entity}"], pool=pool, group_name=group(integration, "reference"),
         kinds={system, "parquet"}, owners=[integration.owner], tags={"layer": "reference"}, code_version="1",
         description=description,
     )  # fmt: skip

@@ -107,12 +107,14 @@ class Fact:
 
 @dataclass(frozen=True)
 class Flow:
-    """The road of one kind of document. ``after``: flows that are posted first in a run (the ledger's needs decide all
+    """The road of one kind of document. ``reads``: daily entities; ``joins``: reference entities, ``<side>_<entity>``.
+    ``after``: flows that are posted first in a run (the ledger's needs decide all
     the same). ``facts``: what the day's records prove to have happened, for documents that wait for it."""
 
     name: str
     description: str
     reads: tuple[str, ...]
+    joins: tuple[str, ...]
     map: Callable[[SourceDay], "MappedFrames"]
     kinds: tuple[str, ...]
     after: tuple[str, ...] = ()

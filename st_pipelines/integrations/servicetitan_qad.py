@@ -77,21 +77,44 @@ def _receipts(day: SourceDay) -> Sequence[Fact]:
     return [Fact(**row) for row in table.to_pylist()]
 
 
+# Codes that every line of a document is checked against.
+ANALYSIS = ("target_gl_accounts", "target_cost_centers", "target_sub_accounts")
+
 ROAD = Road(
     source=servicetitan.SOURCE,
     target=qad.TARGET,
     flows=(
-        Flow("customers", "Customers with their business relation.", ("customers", "customer_contacts", "locations"),
-             _customers, ("business_relation", "customer", "customer_domain")),
-        Flow("vendors", "Vendors with their business relation.", ("vendors",),
-             _vendors, ("business_relation", "supplier")),
-        Flow("invoices", "Customer invoices and credit memos.", ("invoices",),
-             _invoices, ("customer_invoice",), after=("customers",), reconciled_kinds=("customer_invoice",)),
-        Flow("payments", "Customer payments and refunds, applied to invoices.", ("payments",),
-             _payments, ("customer_payment",), after=("customers", "invoices"), reconciled_kinds=("customer_payment",)),
-        Flow("bills", "Supplier invoices from inventory bills, once received.",
-             ("bills", "receipts", "purchase_orders"),
-             _bills, ("supplier_invoice",), after=("vendors",), reconciled_kinds=("supplier_invoice",),
-             facts=_receipts),
+        Flow(
+            "customers", "Customers with their business relation.",
+            reads=("customers", "customer_contacts", "locations"),
+            joins=("source_payment_terms", "source_tax_zones", "target_credit_terms", "target_tax_codes"),
+            map=_customers, kinds=("business_relation", "customer", "customer_domain"),
+        ),
+        Flow(
+            "vendors", "Vendors with their business relation.",
+            reads=("vendors",), joins=("source_payment_terms", "target_credit_terms", "target_tax_codes"),
+            map=_vendors, kinds=("business_relation", "supplier"),
+        ),
+        Flow(
+            "invoices", "Customer invoices and credit memos.",
+            reads=("invoices",),
+            joins=("source_business_units", "source_tax_zones", "source_gl_accounts", "source_payment_terms",
+                   "target_credit_terms", "target_tax_codes", *ANALYSIS),
+            map=_invoices, kinds=("customer_invoice",), after=("customers",), reconciled_kinds=("customer_invoice",),
+        ),
+        Flow(
+            "payments", "Customer payments and refunds, applied to invoices.",
+            reads=("payments",), joins=("source_business_units", "source_payment_types", "target_gl_accounts"),
+            map=_payments, kinds=("customer_payment",), after=("customers", "invoices"),
+            reconciled_kinds=("customer_payment",),
+        ),
+        Flow(
+            "bills", "Supplier invoices from inventory bills, once received.",
+            reads=("bills", "receipts", "purchase_orders"),
+            joins=("source_business_units", "source_gl_accounts", "source_payment_terms", "target_credit_terms",
+                   *ANALYSIS),
+            map=_bills, kinds=("supplier_invoice",), after=("vendors",), reconciled_kinds=("supplier_invoice",),
+            facts=_receipts,
+        ),
     ),
 )  # fmt: skip

@@ -15,7 +15,7 @@ def test_every_asset_has_an_owner_kinds_a_layer_and_a_description() -> None:
         assert 1 <= len(asset["kinds"]) <= 3, name
         assert asset["layer"], name
         assert asset["described"], name
-        assert asset["group"] == name.split("/")[0], name
+        assert asset["group"] == "_".join(name.split("/")[:2]), name
 
 
 def test_every_partitioned_asset_backfills_in_one_run() -> None:
