@@ -74,6 +74,8 @@ def integration(name: str) -> "Integration":
         if one.name == name:
             return one
     names = ", ".join(one.name for one in known) or "none"
+    if not known:
+        raise Usage(f"there are no integrations in {settings().mappings}; set ST_PIPELINES_MAPPINGS")
     if not name:
         raise Usage(f"there are several integrations ({names}): say which with --integration")
     raise Usage(f"there is no integration {name!r}; there are: {names}")

@@ -143,7 +143,7 @@ def _ran(session: "Session", done: "Pass", run_id: str) -> Answer:
     }  # fmt: skip
     shown = [(flow, state, n, money(minor, currency)) for flow, state, n, minor in rows]
     said = f"{done.sent} writes were sent in run {run_id}." if done.sent else "Nothing was sent."
-    screen = (
+    screen: tuple[RenderableType, ...] = (
         table(("flow", "state", "documents", "amount"), shown, right=("documents", "amount")), text(said),
         *(text(f"stopped early: {why}", "bold red") for why in done.stopped),
         *(text(f"differs from its plan in the target: {key}", "bold red") for key in done.differing),

@@ -62,11 +62,11 @@ def reconcile(
     source = source_side(newest[key] for key in wanted & newest.keys())
     back, shared = cost_centers_back(cost_centers)
     there = target_side(found, keys, back, ledger, source)
-    totals = control_totals(source, ledger, there)
+    totals, matched = control_totals(source, ledger, there), list(triples(source, ledger, there))
     return Reconciliation(
         integration=integration, companies=tuple(companies), target_system=target.system, period=period.label,
-        made_at=datetime.now(UTC), run_id=run_id, totals=totals, causes=explain(source, ledger, there, totals),
-        flows=flow_states(triples(source, ledger, there)), days=day_totals(source, there), audit=audit,
+        made_at=datetime.now(UTC), run_id=run_id, totals=totals, causes=explain(matched, totals),
+        flows=flow_states(matched), days=day_totals(source, there), audit=audit,
         witness=() if journal is None else compare_with_journal(journal, source), names=names or {},
         notes=tuple(_notes(given is None, shared)),
     )  # fmt: skip

@@ -7,7 +7,7 @@ a document that the ledger does not have as posted, both parts have one cause.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,8 +16,7 @@ import pyarrow as pa
 
 from st_pipelines.reconciliation.amounts import money
 from st_pipelines.reconciliation.causes import CAUSES, ORDER
-from st_pipelines.reconciliation.documents import Place, Stand, Triple, subtract, triples
-from st_pipelines.reconciliation.sides import Side
+from st_pipelines.reconciliation.documents import Place, Stand, Triple, subtract
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ class Variance:
     lines: tuple[tuple[Place, int], ...] = ()
 
 
-def explain(source: Side, ledger: Side, target: Side, totals: pa.Table) -> tuple[Variance, ...]:
-    """All variances, alarms first, then by amount. ``totals`` are the control totals of the same three sides."""
-    found = [variance for triple in triples(source, ledger, target) for variance in _causes_of(triple)]
+def explain(documents: Iterable[Triple], totals: pa.Table) -> tuple[Variance, ...]:
+    """All variances, alarms first, then by amount. ``totals`` are the control totals of the same documents."""
+    found = [variance for triple in documents for variance in _causes_of(triple)]
     found.extend(_unexplained(found, totals))
     return tuple(sorted(found, key=lambda v: (ORDER[v.cause], -v.amount_minor, v.doc_key)))
 

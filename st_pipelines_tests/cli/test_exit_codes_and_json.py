@@ -20,7 +20,7 @@ def run(tmp_path: Path) -> CommandLine:
     [
         (("connections", "list"), "key"),
         (("integrations", "check"), "no integrations here"),
-        (("mappings", "check", "nowhere"), "there is no integration 'nowhere'"),
+        (("mappings", "check", "nowhere"), "there are no integrations in"),
         (("reconcile", "--month", "2026-13"), "--month 2026-13"),
         (("documents", "show", "ST:1:invoice:9"), "knows no document"),
         (("no-such-command",), "no-such-command"),
@@ -45,7 +45,7 @@ def test_without_a_command_the_help_is_on_stderr(run: CommandLine) -> None:
 def test_without_json_an_error_leaves_stdout_empty(run: CommandLine) -> None:
     ran = run("mappings", "check", "nowhere")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("error: there is no integration 'nowhere'") and len(ran.err.splitlines()) == 1
+    assert ran.err.startswith("error: there are no integrations in") and len(ran.err.splitlines()) == 1
 
 
 def test_database_upgrade_is_clean_and_repeatable(run: CommandLine) -> None:
@@ -76,24 +76,24 @@ def test_saved_head_is_accepted_and_a_forged_one_refused(run: CommandLine, tmp_p
 
 def test_database_that_cannot_be_opened_is_three(run: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "ledger.db").mkdir()
-    ran = run("holds", "list", "--json", ST_PIPELINES_DATABASE_URL=f"sqlite:///{tmp_path / 'ledger.db'}")
+    ran = run("audit", "head", "--json", ST_PIPELINES_DATABASE_URL=f"sqlite:///{tmp_path / 'ledger.db'}")
     assert ran.code == 3 and ran.json["exit_code"] == 3
     assert "the database cannot be used" in ran.err and "SELECT" not in ran.err and "Traceback" not in ran.err
 
 
 def test_unsupported_database_is_two(run: CommandLine) -> None:
-    ran = run("holds", "list", ST_PIPELINES_DATABASE_URL="mysql://root:hunter2@db/x")
+    ran = run.here("audit", "head", ST_PIPELINES_DATABASE_URL="mysql://root:hunter2@db/x")
     assert ran.code == 2 and "sqlite or postgresql" in ran.err and "hunter2" not in ran.err + ran.out
 
 
 def test_broken_setting_is_named(run: CommandLine) -> None:
-    ran = run("holds", "list", "--json", ST_PIPELINES_LOG_LEVEL="LOUD")
+    ran = run.here("audit", "head", "--json", ST_PIPELINES_LOG_LEVEL="LOUD")
     assert ran.code == 2 and "log_level" in ran.json["error"].lower()
 
 
-def test_nothing_held_is_clean(run: CommandLine) -> None:
-    ran = run("holds", "list")
-    assert (ran.code, ran.out.strip()) == (0, "Nothing is held.")
+def test_without_integrations_the_setting_is_named(run: CommandLine) -> None:
+    ran = run.here("holds", "list")
+    assert (ran.code, ran.out) == (2, "") and "set ST_PIPELINES_MAPPINGS" in ran.err
 
 
 def test_every_named_fault_exists() -> None:

@@ -44,6 +44,16 @@ def test_list_says_what_is_held_and_what_to_do(run: CommandLine) -> None:
     assert "\x1b" not in screen.out and "fix the mapping" in screen.out
 
 
+def test_nothing_held_is_clean(run: CommandLine) -> None:
+    ran = run.here("holds", "list", "--code", "no.such.code")
+    assert (ran.code, ran.out.strip()) == (0, "Nothing is held.")
+
+
+def test_unknown_integration_names_the_known_ones(run: CommandLine) -> None:
+    ran = run.here("status", "--integration", "nowhere", "--json")
+    assert ran.code == 2 and "'nowhere'; there are: demo_qad" in ran.json["error"]
+
+
 def test_release_needs_name_and_reason_and_goes_into_the_trail(run: CommandLine) -> None:
     assert run.here("holds", "release", "ST:1:invoice:1", "--by", "A").code == 2
     assert run.here("holds", "release", "ST:1:invoice:1", "--by", " ", "--reason", "x", "--json").code == 2

@@ -13,6 +13,7 @@ from st_pipelines.documents.mapped import ControlLine, Hold, MappedDocument
 from st_pipelines.documents.money import from_minor
 from st_pipelines.posting.target import Found
 from st_pipelines.reconciliation.control_totals import control_totals
+from st_pipelines.reconciliation.documents import triples
 from st_pipelines.reconciliation.sides import Side, side
 from st_pipelines.reconciliation.source_side import source_side
 from st_pipelines.reconciliation.target_side import target_side
@@ -70,7 +71,7 @@ class Books:
         return control_totals(*self.sides())
 
     def variances(self) -> tuple[Variance, ...]:
-        return explain(*self.sides(), self.totals())
+        return explain(triples(*self.sides()), self.totals())
 
     def _ledger(self) -> Side:
         rows, lines = [], []

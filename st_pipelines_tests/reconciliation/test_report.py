@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_pipelines.documents.mapped import Hold
@@ -120,12 +120,14 @@ def test_hostile_names_are_text(agreeing: Books) -> None:
     assert "<script>alert('x')</script>" in page.text and "\\u202e" in page.text
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_stays_text_and_visible(text: str) -> None:
     shown = visible(text)
     assert not re.search("[\x00-\x1f\u202a-\u202e\u200b]", shown)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_only_web_addresses_become_links(text: str) -> None:
     assert safe_link(text) == "" or text.lower().startswith(("http://", "https://"))
@@ -159,6 +161,7 @@ def test_markdown_has_one_line_a_row_whatever_the_names(agreeing: Books) -> None
     assert "<b>" not in markdown and "Held" in markdown and "9.00 USD" in markdown
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_no_cell_can_run_as_a_formula(text: str) -> None:
     assert not safe_cell(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
