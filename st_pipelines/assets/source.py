@@ -20,8 +20,8 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
         key=[integration.name, "source", entity.name],
         deps=[dg.AssetKey([integration.name, "source", other]) for other in entity.named_by],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=source_pool(integration),
-        group_name=group(integration, "source"), kinds={integration.source.system, "parquet"}, owners=[integration.owner],
-        tags={"layer": "source"}, code_version="1", description=entity.description,
+        group_name=group(integration, "source"), kinds={integration.source.system, "parquet"},
+        owners=[integration.owner], tags={"layer": "source"}, code_version="1", description=entity.description,
     )  # fmt: skip
     def extract(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.extracting import extract_day

@@ -10,9 +10,10 @@ from st_pipelines.cli.output import table, text
 from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.reconcile import Reconciled
 from st_pipelines.posting.totals import FlowTotal
+from st_pipelines.reconciliation.control_totals import folded
 
 MOST_OPEN = 20
-SIDES = ("source", "ledger", "target", "variance")
+SIDES = ("source", "target", "variance")
 
 
 def screen(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: float) -> tuple[RenderableType, ...]:
@@ -28,11 +29,7 @@ def screen(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: fl
             title="Documents and amounts", right=("documents", "amount"),
         ),
         text(""),
-        table(
-            ("business unit", "GL account", "source", "ledger", result.target_system, "variance"),
-            [(row["business_unit"], row["gl_account"], *(row[side] for side in SIDES)) for row in month.total_rows],
-            title="Control totals, debit positive", right=("source", "ledger", result.target_system, "variance"),
-        ),
+        *control_totals(month),
         text(""),
         *_open(month),
         text(f"{sent:,} writes were sent in {seconds:.0f} s." if sent else
@@ -59,6 +56,46 @@ def as_data(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: f
         "audit": {"ok": result.audit.ok, "text": result.audit.text} if result.audit else None,
         "report": month.report_path,
     }  # fmt: skip
+
+
+def control_totals(month: Reconciled) -> tuple[RenderableType, ...]:
+    """A matrix per currency: GL accounts by business units as the source says they must be, then the sums of both
+    sides. A cell that the target does not confirm shows both amounts."""
+    made: list[RenderableType] = []
+    for currency in month.result.currencies:
+        rows = folded(month.result.totals, ("currency", "business_unit", "gl_account")).to_pylist()
+        cells = {(row["gl_account"], row["business_unit"]): row for row in rows if row["currency"] == currency}
+        if not cells:
+            continue
+        units = sorted({unit for _, unit in cells})
+        sums = ("source", month.result.target_system, "variance")
+        body = [
+            (
+                month.result.called("account", account),
+                *(_cell(cells.get((account, unit)), currency) for unit in units),
+                *(_sum(cells, account, f"{side}_minor", currency) for side in SIDES),
+            )
+            for account in sorted({account for account, _ in cells})
+        ]
+        made.append(
+            table(
+                ("GL account", *(month.result.called("unit", unit) for unit in units), *sums), body,
+                title=f"Control totals per business unit and GL account, {currency}, debit positive",
+                right=(*(month.result.called("unit", unit) for unit in units), *sums),
+            )
+        )  # fmt: skip
+    return tuple(made)
+
+
+def _cell(row: Mapping[str, Any] | None, currency: str) -> str:
+    if row is None:
+        return ""
+    source, target = _money(row["source_minor"], currency), _money(row["target_minor"], currency)
+    return source if source == target else f"{source} ≠ {target}"
+
+
+def _sum(cells: Mapping[tuple[str, str], Mapping[str, Any]], account: str, column: str, currency: str) -> str:
+    return _money(sum(row[column] for (one, _), row in cells.items() if one == account), currency)
 
 
 def _open(month: Reconciled) -> tuple[RenderableType, ...]:

@@ -86,11 +86,9 @@ def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     """The whole calendar month of business dates, whenever its documents were modified."""
     flows = [flow for flow in session.road.flows if flow.name in session.integration.flows and flow.reconciled_kinds]
     period = Period.month(month)
+    # All of them, whatever their date: only the newest version tells whether a document still lies in this month.
     documents = [
-        document
-        for flow in flows
-        for document in stored_documents(session, flow, _stored_days(session, flow))
-        if document.business_date in period
+        document for flow in flows for document in stored_documents(session, flow, _stored_days(session, flow))
     ]
     audit = _audit_verdict(session)
     return _reconcile(session, flows, period, documents, run_id, f"period_{month:%Y-%m}", audit)
