@@ -9,7 +9,7 @@ from st_pipelines.integrations.registry import load_integrations
 from st_pipelines.settings import Settings
 
 
-class Sessions(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Sessions(dg.ConfigurableResource):
     """Sessions by integration name, opened on first use, closed when the run ends."""
 
     _open: dict[str, Any] = PrivateAttr(default_factory=dict)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -30,7 +29,10 @@ def test_every_day_of_a_range_is_recorded_and_readable_by_the_stock_class(
     with dg.instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as instance:
         result = dg.materialize(
             [days], instance=instance,
-            tags={"dagster/asset_partition_range_start": "2026-01-01", "dagster/asset_partition_range_end": "2026-02-10"},
+            tags={
+                "dagster/asset_partition_range_start": "2026-01-01",
+                "dagster/asset_partition_range_end": "2026-02-10",
+            },
         )  # fmt: skip
         assert result.success
         assert len(instance.get_materialized_partitions(days.key)) == 41

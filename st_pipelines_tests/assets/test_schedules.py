@@ -46,4 +46,6 @@ def test_postings_are_never_started_again_by_dagster() -> None:
 
 
 def test_schedules_start_stopped() -> None:
-    assert all(each.default_status is dg.DefaultScheduleStatus.STOPPED for each in defs.get_repository_def().schedule_defs)
+    schedules = defs.get_repository_def().schedule_defs
+    assert schedules
+    assert all(each.default_status is dg.DefaultScheduleStatus.STOPPED for each in schedules)

@@ -51,7 +51,7 @@ def test_the_demo_integration_is_sound_and_has_a_road() -> None:
 )
 def test_a_wrong_setting_is_refused_by_name(tmp_path: Path, changes: dict[str, object], named: str) -> None:
     folder = written(tmp_path, **changes)
-    with pytest.raises(BrokenIntegration, match="integration.yaml") as refused:
+    with pytest.raises(BrokenIntegration, match=r"integration\.yaml") as refused:
         load_integration(folder)
     assert named in str(refused.value)
 
