@@ -113,6 +113,23 @@ def test_a_new_invoice_adds_up_and_shows_in_its_list(api: Api) -> None:
     assert made in api.every("accounting", "/invoices", modifiedOnOrAfter="2026-11-01T05:00:00Z")
 
 
+def test_a_bill_can_come_before_its_goods(api: Api) -> None:
+    order = pick(api, "purchase_orders", status="Sent")
+    (bill,) = api.act("add_bill", purchase_order_id=order["id"], vendor_number="V-77")
+    lines = sum(Decimal(one["quantity"]) * Decimal(one["cost"]) for one in bill["items"])
+    assert Decimal(bill["billAmount"]) == lines.quantize(Decimal("0.01")) > 0
+    assert bill in [{**one, "active": True} for one in api.every("accounting", "/inventory-bills/paginated")]
+    (receipt, _) = api.act("receive_purchase_order", purchase_order_id=order["id"])
+    assert receipt["billId"] == bill["id"]
+
+
+def test_any_field_can_be_made_wrong(api: Api) -> None:
+    before = pick(api, "invoices", syncStatus="Posted")
+    (after,) = api.act("set_fields", entity="invoices", record_id=before["id"], fields={"total": "1.00", "items": None})
+    assert after == {**before, "total": "1.00", "items": None, "modifiedOn": after["modifiedOn"]}
+    assert after["modifiedOn"] > before["modifiedOn"] and state(api, "invoices")[before["id"]] == after
+
+
 def test_what_does_not_fit_is_refused_with_a_reason(api: Api) -> None:
     for order in ({"action": "explode"}, {"action": "void_invoice", "invoice_id": 5}, {"action": "void_invoice"},
                   {"action": "edit_invoice_line", "invoice_id": pick(api, "invoices", items=None)["id"], "price": "1"},

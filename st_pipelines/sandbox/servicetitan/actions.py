@@ -1,4 +1,5 @@
-"""What people do in ServiceTitan after the month was generated. Invariant: a document still adds up afterwards.
+"""What people do in ServiceTitan after the month was generated. Invariant: a document still adds up afterwards, unless
+``set_fields`` was told otherwise.
 
 For tests and demonstrations of late changes, in process or by ``POST /_sandbox/business`` with ``{"action": name, …}``.
 Each action gives the records it changed. Amounts are decimal texts.
@@ -33,7 +34,7 @@ class Actions:
         known: dict[str, Callable[..., list[Record]]] = {
             "edit_invoice_line": self.edit_invoice_line, "void_invoice": self.void_invoice,
             "apply_payment": self.apply_payment, "receive_purchase_order": self.receive_purchase_order,
-            "add_invoice": self.add_invoice,
+            "add_invoice": self.add_invoice, "add_bill": self.add_bill, "set_fields": self.set_fields,
         }  # fmt: skip
         arguments = dict(order)
         name = arguments.pop("action", None)
@@ -126,6 +127,32 @@ class Actions:
             "membershipId": None, "paidOn": None, "invoiceConfiguration": "CounterSales", "createdOn": stamp,
             "modifiedOn": stamp,
         }))]  # fmt: skip
+
+    def add_bill(self, purchase_order_id: int, vendor_number: str, status: str = "Posted") -> list[Record]:
+        """The vendor's bill for a whole order, whether its goods have come or not; no charges."""
+        order, stamp = self._held("purchase_orders", purchase_order_id), self._stamp()
+        vendor, pattern = self._held("vendors", order["vendorId"]), self._books.all("bills")[0]
+        day, identity = f"{stamp[:10]}T00:00:00Z", 19_700_000_000 + self._books.next_number("bill")
+        items = [
+            {**pattern["items"][0], "order": nth, "id": identity * 100 + nth, "name": one["skuName"],
+             "description": one["description"], "quantity": str(_cents(Decimal(one["quantity"]))),
+             "cost": str(one["cost"]), "fullyLandedUnitCost": str(one["cost"]), "skuId": one["skuId"],
+             "skuType": one["skuType"], "skuCode": one["skuCode"], "receiptItemId": None}
+            for nth, one in enumerate(order["items"], start=1)
+        ]  # fmt: skip
+        amount = sum((_cents(Decimal(one["quantity"]) * Decimal(one["cost"])) for one in items), Decimal("0.00"))
+        return [self._put("bills", {
+            **pattern, "id": identity, "purchaseOrderId": purchase_order_id, "syncStatus": status,
+            "referenceNumber": f"{order['number']}-B9", "vendorNumber": vendor_number, "billDate": day, "dueDate": day,
+            "postDate": day, "billAmount": str(amount), "taxAmount": "0.00", "shippingAmount": "0.00",
+            "otherAmount": "0.00", "createdOn": stamp, "modifiedOn": stamp, "items": items, "active": True,
+            "businessUnit": amounts.business_unit(order["businessUnitId"]), "jobId": None, "jobNumber": None,
+            "vendor": {"id": vendor["id"], "name": vendor["name"]},
+        })]  # fmt: skip
+
+    def set_fields(self, entity: str, record_id: int, fields: Record) -> list[Record]:
+        """Fields of a record as they are given, right or wrong; nothing else follows. ``null`` is a value."""
+        return [self._put(entity, {**self._held(entity, record_id), "modifiedOn": self._stamp(), **fields})]
 
     def _line(self, invoice_id: int, order: int, line: dict[str, Any], stamp: str) -> Record:
         kind, quantity, price = line["type"], Decimal(str(line["quantity"])), _cents(Decimal(str(line["price"])))
