@@ -96,7 +96,7 @@ def load(connection: Connection, integration: str, rows: Collection[AnyRow], cla
         key: Reference(key, create.target_id, last.target_number or create.target_number, create.kind)
         for key, (create, last) in standing.items()
     }
-    claimed = []
+    claimed: list[Claimed] = []
     for row in rows:
         document, stands = documents[row.version_id], None
         if row.doc_key in standing:
@@ -104,9 +104,12 @@ def load(connection: Connection, integration: str, rows: Collection[AnyRow], cla
             stands = Standing(create.external_ref, create.target_id, documents[last.version_id])
             if row.op == "void":
                 document = versions.as_void(stands.document)
+        columns = dict(row._mapping)
+        if row.body is not None:
+            columns["body"] = bytes(row.body)  # PostgreSQL's driver gives a view
         claimed.append(
             Claimed(
-                **row._mapping,
+                **columns,
                 document=document,
                 standing=stands,
                 references={key: references[key] for key in document.needs if key in references},

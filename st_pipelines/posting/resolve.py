@@ -30,15 +30,14 @@ _control = text(
     "SELECT external_ref FROM posting p WHERE p.integration = :integration AND p.kind = :kind AND p.company = :company "
     "AND p.op = 'create' AND p.state = 'posted' AND NOT EXISTS (SELECT 1 FROM posting q WHERE "
     "q.integration = p.integration AND q.doc_key = p.doc_key AND q.seq > p.seq AND q.op <> 'update' "
-    "AND q.state NOT IN ('rejected', 'superseded')) ORDER BY p.posting_id DESC LIMIT 1"
+    "AND q.state NOT IN ('rejected', 'superseded')) ORDER BY p.read_back_at IS NULL, p.posting_id DESC LIMIT 3"
 )
 
 
 @dataclass
 class ResolveSummary:
     """Counts of postings. ``next_s``: seconds until something can be asked again; None = nothing is unknown.
-
-    ``open``: still unknown. ``differing``: found, but not as planned."""
+    ``open``: still unknown."""
 
     posted: int = 0
     returned: int = 0
@@ -121,35 +120,42 @@ class Resolver:
         return min((sent_at - now_us) / 1_000_000 + self.quiet_s, by_this_clock)
 
     def _ask(self, kind: str, company: str, rows: Sequence[Claimed], summary: ResolveSummary) -> None:
-        control = self._control_reference(kind, company)
+        controls = self._controls(kind, company)
         references = [reference for row in rows for reference in row.references_asked]
         asked_at, answer, fault = self.watch.clock.monotonic(), dict[str, Any](), ""
         try:
-            answer = dict(ask(self.target, kind, company, [*references, *([control] if control else [])]))
+            answer = dict(ask(self.target, kind, company, list(dict.fromkeys([*references, *controls]))))
         except WrongCompany:
             raise
         except Exception as error:  # noqa: BLE001 (any doubt is "unanswered": counted, recorded, asked again)
             fault = f"{type(error).__name__}: {error}"
             summary.faults.append(fault)
         # A known document proves the question; without one, another that this very question found.
-        finds = bool(answer.get(control) if control else any(answer.get(reference) for reference in references))
-        proof = {"asked": len(references), "control": control, "control_found": bool(answer.get(control)),
+        known = [reference for reference in controls or references if answer.get(reference)]
+        proof = {"asked": len(references), "controls": controls, "controls_found": known,
                  "answer_sha256": hashlib.sha256(repr(sorted(answer.items())).encode()).hexdigest()}  # fmt: skip
         found: list[tuple[Claimed, moves.Move]] = []
         for row in rows:
             seen = self._memory[row.posting_id]
             seen.asked_at, seen.tries = asked_at, seen.tries + 1
-            move = self._unanswered(row, seen, fault, proof) if fault else self._judged(row, seen, answer, finds, proof)
+            if fault:
+                move = self._unanswered(row, seen, fault, proof)
+            else:
+                move = self._judged(row, seen, answer, bool(known), proof)
             found.append((row, move))
         self._record(found, summary)
 
-    def _control_reference(self, kind: str, company: str) -> str:
+    def _controls(self, kind: str, company: str) -> list[str]:
+        """References that the target must find; those first that it has found before."""
         values = {"integration": self.context.integration, "kind": kind, "company": company}
         with reading(self.engine) as connection:
-            return str(connection.execute(_control, values).scalar_one_or_none() or "")
+            return list(connection.execute(_control, values).scalars())
 
     def _judged(self, row: Claimed, seen: _Memory, answer: Answer, finds: bool, proof: dict[str, Any]) -> moves.Move:
-        judged = judge(self.target, row, answer)
+        try:
+            judged = judge(self.target, row, answer)
+        except Exception as error:  # noqa: BLE001 (one document that cannot be compared holds itself only, R7)
+            return self._unanswered(row, seen, f"not comparable: {type(error).__name__}: {error}", proof)
         if judged.verdict is Verdict.SAME and judged.found:
             found = judged.found
             sets = {"target_id": found.target_id, "target_number": found.number, "reason_code": "", "reason": ""}
@@ -162,9 +168,7 @@ class Resolver:
 
     def _absent(self, row: Claimed, seen: _Memory, finds: bool, judged: Judged, proof: dict[str, Any]) -> moves.Move:
         if not finds:
-            why = (
-                "no document of this kind is known to be there, so that the question could not prove that it finds any"
-            )
+            why = "the question found no document that is known to be there, so it proves nothing"
             return self._unanswered(row, seen, why, proof)
         seen.absences += 1
         if seen.absences < 2:
