@@ -38,6 +38,16 @@ def group(integration: Integration, layer: str) -> str:
     return f"{integration.name}_{layer}"
 
 
+def sealed_by_morning(integration: Integration) -> dg.FreshnessPolicy:
+    """Yesterday must be reconciled between midnight and eight, in the integration's time zone."""
+    return dg.FreshnessPolicy.cron("0 8 * * *", timedelta(hours=8), integration.time_zone)
+
+
+def read_every_day() -> dg.FreshnessPolicy:
+    """Reference data older than a day warns; older than two it fails: accounts may have been closed meanwhile."""
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
+
+
 def source_pool(integration: Integration) -> str:
     return f"{integration.source.connection}__{integration.source.system}"
 

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from st_pipelines.assets.days import each_day
-from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, source_pool
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, read_every_day, source_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import SourceEntity
@@ -47,7 +47,8 @@ def reference_asset(
 
     @dg.asset(
         key=[integration.name, "reference", f"{side}_{entity}"], pool=pool, group_name=group(integration, "reference"),
-        kinds={system, "parquet"}, owners=[integration.owner], tags={"layer": "reference"}, code_version="1",
+        kinds={system, "parquet"}, owners=[integration.owner], tags={"layer": "reference"},
+        freshness_policy=read_every_day(), code_version="1",
         description=description,
     )  # fmt: skip
     def refresh(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:

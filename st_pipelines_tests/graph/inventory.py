@@ -24,6 +24,7 @@ def inventory() -> dict[str, Any]:
             "single_run": bool(node.backfill_policy and node.backfill_policy.policy_type.value == "SINGLE_RUN"),
             "checks": sorted(check.name for check in graph.get_check_keys_for_assets({key})),
             "described": bool(node.description),
+            "freshness": type(node.freshness_policy).__name__ if node.freshness_policy else "",
         }  # fmt: skip
     return {
         "assets": assets,
