@@ -88,10 +88,12 @@ def load(connection: Connection, integration: str, rows: Collection[AnyRow], cla
     """``rows`` hold ``COLUMNS``. Adds documents, what stands of them, and the posted documents that they refer to."""
     documents = versions.documents(connection, {row.version_id for row in rows})
     mine = {row.doc_key for row in rows}
-    wanted = mine | {need for document in documents.values() for need in document.needs}
-    standing = _standing(connection, integration, wanted)
-    current = {last.version_id for key, (_, last) in standing.items() if key in mine}
+    standing = _standing(connection, integration, mine)
+    current = {last.version_id for _, last in standing.values()}
     documents |= versions.documents(connection, current - documents.keys())
+    # A void says what stands, so it refers to what that refers to: its own version may need nothing.
+    needed = {need for document in documents.values() for need in document.needs}
+    standing |= _standing(connection, integration, needed - mine)
     references = {
         key: Reference(key, create.target_id, last.target_number or create.target_number, create.kind)
         for key, (create, last) in standing.items()

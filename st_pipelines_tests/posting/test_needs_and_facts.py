@@ -83,6 +83,15 @@ def test_a_voided_invoice_holds_back_the_payment_that_was_not_sent(engine: Engin
     assert [(each.needs, each.count) for each in waits] == [(key(1), 1)]
 
 
+def test_a_void_names_what_the_voided_document_named(engine: Engine, target: FakeTarget) -> None:
+    plan(engine, [document(7, "0.00", kind="customer"), document(1, needs=(key(7, "customer"),))])
+    send(engine, target)
+    plan(engine, [void(1)])  # a void needs nothing itself
+    assert send(engine, target).posted == 1
+    assert states(engine, key(1)) == ["create posted", "void posted"]
+    prove(engine)
+
+
 def test_a_need_of_one_integration_is_not_met_by_another(engine: Engine, target: FakeTarget) -> None:
     from st_pipelines.posting.context import RunContext
     from st_pipelines.posting.plan import plan_documents
