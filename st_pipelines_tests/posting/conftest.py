@@ -26,8 +26,8 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: str) -> str:
     name = f"template_{uuid4().hex}"
-    _administer(postgres_server, f"CREATE DATABASE {name}")
-    engine = open_database(_database(postgres_server, name))
+    administer(postgres_server, f"CREATE DATABASE {name}")
+    engine = open_database(database(postgres_server, name))
     upgrade(engine)
     engine.dispose()
     return name
@@ -42,9 +42,9 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_postgres")
     name = f"t_{uuid4().hex}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _database(server, name)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database(server, name)
+    administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,13 +59,13 @@ def engine(migrated_url: str) -> Iterator[Engine]:
     opened.dispose()
 
 
-def _administer(server: str, statement: str) -> None:
+def administer(server: str, statement: str) -> None:
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(statement))
     admin.dispose()
 
 
-def _database(server: str, name: str) -> str:
+def database(server: str, name: str) -> str:
     before, _, query = server.partition("?")
     return before.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
