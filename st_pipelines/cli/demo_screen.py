@@ -11,6 +11,7 @@ from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.reconcile import Reconciled
 from st_pipelines.posting.totals import FlowTotal
 from st_pipelines.reconciliation.control_totals import folded
+from st_pipelines.reconciliation.second_witness import SecondWitness
 
 MOST_OPEN = 20
 SIDES = ("source", "target", "variance")
@@ -35,7 +36,8 @@ def screen(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: fl
         text(f"{sent:,} writes were sent in {seconds:.0f} s." if sent else
              f"Nothing was sent: everything was already posted ({seconds:.0f} s)."),
         text(f"Audit trail: {audit.text if audit else 'not verified'}"),
-        text(result.verdict(), "bold green" if month.is_clean else "bold red"),
+        *_second_witness(result.witness),
+        text(result.verdict(), "bold green" if month.is_clean and not result.has_alarm else "bold red"),
         *(text(f"variance {_money(minor, currency)} {currency}") for currency, minor in result.variance_minor.items()),
         text(f"Report: {month.report_path}"),
     )  # fmt: skip
@@ -54,8 +56,29 @@ def as_data(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: f
         ],
         "control_totals": month.total_rows, "open": month.cause_rows,
         "audit": {"ok": result.audit.ok, "text": result.audit.text} if result.audit else None,
-        "report": month.report_path,
+        "second_witness": as_witness(result.witness), "report": month.report_path,
     }  # fmt: skip
+
+
+def as_witness(witness: SecondWitness | None) -> Mapping[str, Any] | None:
+    """For ``--json``; ``None`` where the integration wants no second witness."""
+    if witness is None:
+        return None
+    return {
+        "heard": witness.heard, "agrees": witness.agrees, "contradicts": witness.contradicts,
+        "accounts": witness.account_count, "text": witness.verdict(), "notes": list(witness.notes),
+        "disagreements": [
+            {"document": one.doc_key, "reason": one.reason, "contradicts": one.contradicts, "currency": one.currency,
+             "amount": str(from_minor(one.amount_minor, one.currency)), "detail": one.detail, "cure": one.cure}
+            for one in witness.disagreements
+        ],
+    }  # fmt: skip
+
+
+def _second_witness(witness: SecondWitness | None) -> tuple[RenderableType, ...]:
+    if witness is None:
+        return ()
+    return (text(f"Second witness: {witness.verdict()}", "bold red" if witness.contradicts else ""),)
 
 
 def control_totals(month: Reconciled) -> tuple[RenderableType, ...]:

@@ -11,6 +11,7 @@ import typer
 from rich.console import RenderableType
 
 from st_pipelines.cli import opened
+from st_pipelines.cli.demo_screen import as_witness
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
 from st_pipelines.reconciliation.amounts import money, plain
 
@@ -57,6 +58,7 @@ def _data(result: "Reconciliation", files: Mapping[str, str]) -> dict[str, Any]:
         "alarm": result.has_alarm, "verdict": result.verdict(), "notes": list(result.notes),
         "variance": {currency: plain(minor, currency) for currency, minor in result.variance_minor.items()},
         "documents": {"source": result.documents[0], "target": result.documents[1]},
+        "second_witness": as_witness(result.witness),
         "audit": None if result.audit is None else {"ok": result.audit.ok, "text": result.audit.text},
         "flows": [
             {"flow": f.flow, "state": f.state, "currency": f.currency, "documents": f.documents,
@@ -100,6 +102,9 @@ def _screen(result: "Reconciliation", files: Mapping[str, str]) -> tuple[Rendera
         more = f", the first {_SHOWN} of {len(result.causes)}" if len(result.causes) > _SHOWN else ""
         parts.append(table(("cause", "document", "amount", "detail", "cure"), rows, f"Variances{more}", ("amount",)))
     parts.append(text(f"Audit trail: {result.audit.text if result.audit else 'not verified'}"))
+    if result.witness is not None:
+        style = "bold red" if result.witness.contradicts else ""
+        parts.append(text(f"Second witness: {result.witness.verdict()}", style))
     parts.append(text(result.verdict(), "bold green" if result.is_clean and not result.has_alarm else "bold red"))
     parts += [text(f"variance {money(minor, currency)}") for currency, minor in result.variance_minor.items()]
     parts += [text(note) for note in result.notes]

@@ -74,3 +74,13 @@ MAPPED_DOCUMENT = _schema(
 MAPPED_LINE = _schema(
     doc_key=_S, sequence=_I, kind=_S, business_unit=_S, gl_account=_S, cost_center=_S, sub_account=_S, tax_code=_S,
     amount_minor=_I, needs=_S, description=_S, source_id=_S)  # fmt: skip
+
+# What a source's own journal says, for reconciling only. One row a summary line of an entry: debit and credit as the
+# source gives them. ``post_date`` is null where the source gives none.
+_JOURNAL = {"business_unit": _S, "gl_account": _S, "currency": _S, "post_date": _D, "debit": AMOUNT, "credit": AMOUNT}
+JOURNAL_SUMMARY = _schema(**_JOURNAL)
+
+# One row a line of a journal entry. ``transaction``: the source's word for what was posted (``BankDeposit``). ``kind``
+# and ``doc_key``: of the mapped document it belongs to, empty where we carry no such documents. ``modified_on``: when
+# the entry last changed.
+JOURNAL_DETAIL = _schema(**_JOURNAL, transaction=_S, kind=_S, doc_key=_S, modified_on=INSTANT)

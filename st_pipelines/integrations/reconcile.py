@@ -4,7 +4,7 @@ Invariant: the source side is read from the mapped documents in the store, not f
 was mapped and never planned shows as a variance.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -14,11 +14,14 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.integrations.map_day import DOCUMENTS, LAYER, LINES, part
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.witness import second_witness
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.rows import mapped_documents
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.reconcile import reconcile
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
+from st_pipelines.reconciliation.second_witness import SecondWitness
+from st_pipelines.reconciliation.sides import Side
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Reconciled:
     @cached_property
     def documents(self) -> int:
         return sum(flow.documents for flow in self.result.flows)
+
+    @property
+    def witness(self) -> SecondWitness | None:
+        return self.result.witness
 
     @property
     def total_rows(self) -> list[dict[str, str]]:
@@ -90,8 +97,11 @@ def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     documents = [
         document for flow in flows for document in stored_documents(session, flow, _stored_days(session, flow))
     ]
-    audit = _audit_verdict(session)
-    return _reconcile(session, flows, period, documents, run_id, f"period_{month:%Y-%m}", audit)
+    read = {flow.name: _stored_days(session, flow) for flow in flows}
+    witness = second_witness(session, flows, period, read, documents)
+    return _reconcile(
+        session, flows, period, documents, run_id, f"period_{month:%Y-%m}", _audit_verdict(session), witness
+    )
 
 
 def stored_documents(session: Session, flow: Flow, keys: Sequence[str]) -> Iterator[MappedDocument]:
@@ -117,13 +127,14 @@ def _reconcile(
     run_id: str,
     label: str,
     audit: AuditVerdict | None = None,
+    witness: Callable[[Side], SecondWitness] | None = None,
 ) -> Reconciled:
     integration = session.integration
     result = reconcile(
         session.engine, session.target, integration=integration.name, companies=integration.target.companies,
         period=period, documents=documents, kinds=[kind for flow in flows for kind in flow.reconciled_kinds],
         cost_centers=_cost_centers(session), names=_names(session),
-        audit=audit, run_id=run_id,
+        audit=audit, journal=witness, run_id=run_id,
     )  # fmt: skip
     path = session.settings.home.resolve() / "reports" / integration.name / f"{label}.html"
     return Reconciled(result, integration.options.currency, str(result.write_report(path)))

@@ -74,6 +74,12 @@ class Options(_Strict):
     run_limits: RunLimits
     overlap_minutes: int = Field(default=10, ge=0)
     settle_minutes: int = Field(default=2, ge=0)
+    second_witness: Literal["journal_entries", "none"] = Field(
+        default="none", description="whether a month is also compared with the source's own journal"
+    )
+    witness_accounts: dict[str, str] = Field(
+        default_factory=dict, description="account numbers of the source's journal that the target numbers otherwise"
+    )
 
 
 class Schedules(_Strict):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from st_pipelines.mapping.frames import MappedFrames
     from st_pipelines.mapping.reference import Reference
     from st_pipelines.mapping.tables import Mapping as MappingTables
+    from st_pipelines.reconciliation.second_witness import Journal
     from st_pipelines.store.files import Store
 
 Tables = Mapping[str, pa.Table]
@@ -75,6 +76,8 @@ class SourceSide:
     extract_reference: Callable[[Any, "Store", Integration, str], int]
     named_ids: Callable[[str, Tables], Sequence[int]]  # (entity, tables of the naming entities) -> ids to read as well
     ping: Callable[[Any], list[str]]  # faults, each with its cure; empty = all well
+    # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one
+    journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
 
 
 @dataclass(frozen=True)

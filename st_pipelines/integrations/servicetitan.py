@@ -3,8 +3,8 @@
 Invariant: heavy modules are imported when a run needs them, so that Dagster loads definitions fast.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import ExtractedDay, Opened, SourceEntity, SourceSide, Tables
 
 if TYPE_CHECKING:
+    from st_pipelines.reconciliation.second_witness import Journal
     from st_pipelines.store.files import Store
 
 DAILY = (
@@ -90,7 +91,35 @@ def _ping(client: Any) -> list[str]:
     return [str(fault) for fault in ping(client)]
 
 
+def _journal(opens: Callable[[], Any], integration: Integration, reference: Tables) -> "Journal":
+    """A tenant without journal entries, or an app without their scope, is refused by ServiceTitan: no witness then."""
+    from st_pipelines.credentials.vault import VaultFault
+    from st_pipelines.reconciliation.second_witness import Journal, NoWitness
+    from st_pipelines.systems.http.errors import Forbidden, NotFound, SystemFault
+    from st_pipelines.systems.servicetitan.journal import SCOPE, Currencies, journal_details, journal_summary
+
+    units = reference["business_units"]
+    known = zip(units["id"].to_pylist(), units["currency"].to_pylist(), strict=True)
+    currencies = Currencies({unit: code for unit, code in known if code}, integration.options.currency)
+
+    def heard(read: Callable[..., pa.Table], since: date, until: date) -> pa.Table:
+        try:
+            return read(opens(), since, until, currencies)
+        except (Forbidden, NotFound) as fault:
+            raise NoWitness(
+                f"ServiceTitan does not show its journal entries ({fault.what}). Give the app the scope {SCOPE}, or "
+                "set options.second_witness to none where the tenant does not have them."
+            ) from fault
+        except (SystemFault, VaultFault) as fault:
+            raise NoWitness(f"It could not be read: {fault}") from fault
+
+    return Journal(
+        "ServiceTitan's journal", summary=lambda since, until: heard(journal_summary, since, until),
+        details=lambda since, until: heard(journal_details, since, until),
+    )  # fmt: skip
+
+
 SOURCE = SourceSide(
     system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_day=_extract_day,
-    extract_reference=_extract_reference, named_ids=named_ids, ping=_ping,
+    extract_reference=_extract_reference, named_ids=named_ids, ping=_ping, journal=_journal,
 )  # fmt: skip

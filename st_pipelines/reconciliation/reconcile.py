@@ -5,11 +5,10 @@ that «moved to another date» and «voided» can be told from «gone».
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 
-import pyarrow as pa
 from sqlalchemy import Engine
 
 from st_pipelines.documents.mapped import MappedDocument
@@ -21,7 +20,7 @@ from st_pipelines.reconciliation.ledger_side import keys_of_references, ledger_s
 from st_pipelines.reconciliation.overview import day_totals, flow_states
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
-from st_pipelines.reconciliation.second_witness import compare_with_journal
+from st_pipelines.reconciliation.second_witness import SecondWitness
 from st_pipelines.reconciliation.sides import Side
 from st_pipelines.reconciliation.source_side import KINDS_WITH_MONEY, latest_versions, source_side
 from st_pipelines.reconciliation.target_side import cost_centers_back, is_voided, reverses, target_side
@@ -36,14 +35,15 @@ def reconcile(
     engine: Engine, target: Target, *, integration: str, companies: Sequence[str], period: Period,
     documents: Iterable[MappedDocument] | None = None, kinds: Sequence[str] = KINDS_WITH_MONEY,
     cost_centers: Iterable[tuple[str, str, str]] = (), names: Mapping[str, str] | None = None,
-    audit: AuditVerdict | None = None, journal: pa.Table | None = None, run_id: str = "",
+    audit: AuditVerdict | None = None, journal: Callable[[Side], SecondWitness] | None = None, run_id: str = "",
 ) -> Reconciliation:  # fmt: skip
     """``documents``: mapped documents of the source, any versions, any dates, as the store has them. What the ledger
     recorded is added, and of each document the newest version counts; so a document that was mapped and never planned
     shows, and a day's documents are seen in the company of the others of the same business dates. Without
     ``documents`` the result says that it knows the ledger's records only. ``cost_centers``: (business unit, company,
-    cost center) rows of the mapping, to tell business units from the target's lines. ``journal``: schema
-    ``JOURNAL_SUMMARY``. Raises whatever reading the target raises: half a reading is no reconciliation."""
+    cost center) rows of the mapping, to tell business units from the target's lines. ``journal``: says what the
+    source's own journal has to say about the source side (``hearing.hear``). Raises whatever reading the target raises:
+    half a reading is no reconciliation."""
     given = None if documents is None else [document for document in documents if document.kind in kinds]
     found = [one for kind in kinds for company in companies for one in _listed(target, kind, company, period)]
     references = {reverses(one) or one.external_ref for one in found}
@@ -67,7 +67,7 @@ def reconcile(
         integration=integration, companies=tuple(companies), target_system=target.system, period=period.label,
         made_at=datetime.now(UTC), run_id=run_id, totals=totals, causes=explain(matched, totals),
         flows=flow_states(matched), days=day_totals(source, there), audit=audit,
-        witness=() if journal is None else compare_with_journal(journal, source), names=names or {},
+        witness=None if journal is None else journal(source), names=names or {},
         notes=tuple(_notes(given is None, shared)),
     )  # fmt: skip
 

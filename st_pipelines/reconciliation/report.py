@@ -19,6 +19,7 @@ from st_pipelines.reconciliation.causes import CAUSES
 from st_pipelines.reconciliation.control_totals import SIDES, folded
 from st_pipelines.reconciliation.plot import plots
 from st_pipelines.reconciliation.result import Reconciliation
+from st_pipelines.reconciliation.second_witness import SecondWitness
 from st_pipelines.reconciliation.visible import INVISIBLE, visible
 
 MOST_VARIANCES = 2_000  # a browser stays quick; the CSV has them all
@@ -28,6 +29,7 @@ def render_html(result: Reconciliation) -> str:
     """The whole page as text."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"visible": visible, "amount": amount, "money": money}
+    testified = result.witness.disagreements if result.witness else ()
     template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
     return template.render(
         result=result, mood="bad" if result.has_alarm else "good" if result.is_clean else "open",
@@ -35,6 +37,8 @@ def render_html(result: Reconciliation) -> str:
         flows=[(flow, list(rows)) for flow, rows in groupby(result.flows, key=lambda row: row.flow)],
         plots=[plot for currency in result.currencies for plot in plots(result.days, currency) if plot.bars],
         shown=result.causes[:MOST_VARIANCES], hidden=max(0, len(result.causes) - MOST_VARIANCES), link=safe_link,
+        testified=testified[:MOST_VARIANCES], untestified=max(0, len(testified) - MOST_VARIANCES),
+        witness_mood=_witness_mood(result.witness),
     )  # fmt: skip
 
 
@@ -63,6 +67,12 @@ def safe_link(url: str) -> str:
         return ""
     plain = url.lower().startswith(("http://", "https://")) and not INVISIBLE.search(url)
     return url if plain and parts.netloc else ""
+
+
+def _witness_mood(witness: SecondWitness | None) -> str:
+    if witness is None or witness.contradicts:
+        return "bad"
+    return "good" if witness.agrees else "open"
 
 
 def _totals_of(result: Reconciliation, currency: str) -> dict[str, Any]:

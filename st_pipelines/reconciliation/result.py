@@ -14,7 +14,7 @@ from st_pipelines.reconciliation.amounts import amount, money
 from st_pipelines.reconciliation.causes import CAUSES, ORDER
 from st_pipelines.reconciliation.control_totals import ControlTotal, as_rows, folded
 from st_pipelines.reconciliation.overview import DayTotal, FlowState
-from st_pipelines.reconciliation.second_witness import Testimony
+from st_pipelines.reconciliation.second_witness import SecondWitness
 from st_pipelines.reconciliation.variances import Variance
 
 _MARKDOWN_ROWS = 40
@@ -53,7 +53,7 @@ class Reconciliation:
     flows: tuple[FlowState, ...] = ()
     days: tuple[DayTotal, ...] = ()
     audit: AuditVerdict | None = None
-    witness: tuple[Testimony, ...] = ()
+    witness: SecondWitness | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -97,7 +97,17 @@ class Reconciliation:
     def has_alarm(self) -> bool:
         """The books may be wrong, not merely incomplete."""
         broken_trail = self.audit is not None and not self.audit.ok
-        return broken_trail or any(CAUSES[variance.cause].alarm for variance in self.causes)
+        return broken_trail or self._target_is_wrong or self.is_contradicted
+
+    @property
+    def is_contradicted(self) -> bool:
+        """The source's own journal has other figures than ours. It is no variance of the target: both may repeat one
+        misunderstanding of the source, and that is what only a person can settle."""
+        return self.witness is not None and self.witness.contradicts
+
+    @property
+    def _target_is_wrong(self) -> bool:
+        return any(CAUSES[variance.cause].alarm for variance in self.causes)
 
     @property
     def documents(self) -> tuple[int, int]:
@@ -156,6 +166,11 @@ class Reconciliation:
         """The one sentence that a controller reads first."""
         if self.audit is not None and not self.audit.ok:
             return f"The audit trail is broken: {self.audit.text}"
+        if self.witness is not None and self.witness.contradicts:
+            return f"{self._verdict_on_books()} But {self.witness.verdict()}."
+        return self._verdict_on_books()
+
+    def _verdict_on_books(self) -> str:
         if self.is_clean:
             return "The books agree."
         documents = len({variance.doc_key for variance in self.causes})
@@ -163,7 +178,7 @@ class Reconciliation:
             ", ".join(money(minor, currency) for currency, minor in self.variance_minor.items() if minor) or "no amount"
         )
         one = "1 document" if documents == 1 else f"{documents} documents"
-        if self.has_alarm:
+        if self._target_is_wrong:
             return f"The books do not agree: {what} in {one}."
         return f"Nothing is wrong in the target, but {what} in {one} is not there yet."
 
@@ -172,6 +187,8 @@ class Reconciliation:
         lines = [f"**{_cell(self.verdict())}**", ""]
         variance = ", ".join(money(minor, currency) for currency, minor in self.variance_minor.items()) or "0"
         lines += [f"Variance {variance} · {_cell(self.period)} · {_cell(', '.join(self.companies))}", ""]
+        if self.witness is not None:
+            lines += [f"Second witness: {_cell(self.witness.verdict())}", ""]
         if self.causes:
             lines += _table(("Cause", "Documents", "Amount"), [
                 (CAUSES[t.cause].title, str(t.documents), money(t.amount_minor, t.currency)) for t in self.cause_totals

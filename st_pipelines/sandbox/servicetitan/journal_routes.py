@@ -18,7 +18,7 @@ class JournalRoutes:
         self._journal = journal
 
     def entries(self, request: Request) -> Response:
-        """Filters: ids, posted and modified windows, name, statuses. The other published ones are ignored."""
+        """Filters: ids, all windows but created and exported, name, statuses. The other published ones are ignored."""
         given = parameters(request)
         return _page(given, [one for one in self._journal.entries() if _matches(one, given)])
 
@@ -46,13 +46,15 @@ def _matches(entry: Record, given: Parameters) -> bool:
     modified = stamps.parse(entry["modifiedOn"]) or 0
     low = filters.instant("modifiedOnOrAfter", given.get("modifiedOnOrAfter", []))
     high = filters.instant("modifiedBefore", given.get("modifiedBefore", []))
-    first, last = (given.get(name, [""])[-1][:10] for name in ("postedFrom", "postedTo"))
+    # An entry holds one date here, so its own and its transactions' are the same.
+    windows = (("postedFrom", "postedTo"), ("transactionPostedFrom", "transactionPostedTo"))
+    dates = [[given.get(name, [""])[-1][:10] for name in window] for window in windows]
     return (
         (not ids or entry["id"] in ids)
         and (low is None or modified >= low)
         and (high is None or modified < high)
-        and (not first or entry["postDate"][:10] >= first)
-        and (not last or entry["postDate"][:10] <= last)
+        and all(not first or entry["postDate"][:10] >= first for first, _ in dates)
+        and all(not last or entry["postDate"][:10] <= last for _, last in dates)
         and given.get("name", [""])[-1].lower() in entry["name"].lower()
         and _listed(entry["status"], given.get("statuses"))
         and _listed(entry["syncStatus"], given.get("syncStatuses"))

@@ -1,0 +1,59 @@
+"""Calls the second witness of a month: the source's own journal, asked about what we have read of the source.
+
+Invariant: what we have read is a run of days without a gap; what changed after it cannot contradict us.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.integrations.road import Flow
+from st_pipelines.integrations.session import Session
+from st_pipelines.reconciliation.hearing import Terms, hear
+from st_pipelines.reconciliation.period import Period
+from st_pipelines.reconciliation.second_witness import SecondWitness
+from st_pipelines.reconciliation.sides import Side
+from st_pipelines.reconciliation.source_side import latest_versions
+
+
+def second_witness(
+    session: Session, flows: Sequence[Flow], period: Period, read: Mapping[str, Sequence[str]],
+    documents: Sequence[MappedDocument],
+) -> Callable[[Side], SecondWitness] | None:  # fmt: skip
+    """To be called with the source side; nothing where the integration wants no witness. ``read``: flow -> stored days.
+    ``documents``: all that are stored, of any date and version."""
+    options, source = session.integration.options, session.road.source
+    if options.second_witness == "none" or source.journal is None:
+        return None
+    journal = source.journal(lambda: session.source, session.integration, session.reference_tables("source"))
+    spans = [span(read[flow.name], session.integration.zone, datetime.now(UTC)) for flow in flows if read[flow.name]]
+    terms = Terms(
+        kinds=[kind for flow in flows for kind in flow.reconciled_kinds],
+        first_day=max((first for first, _ in spans), default=None),
+        until=min(until for _, until in spans) if len(spans) == len(flows) and spans else None,
+        dated_elsewhere=_elsewhere(documents, period), accounts=options.witness_accounts,
+        own_accounts=(options.rounding.account,),
+        control_accounts=(options.control_accounts.receivable, options.control_accounts.payable),
+    )  # fmt: skip
+    return lambda source_side: hear(journal, source_side, period, terms)
+
+
+def _elsewhere(documents: Sequence[MappedDocument], period: Period) -> dict[str, date]:
+    newest = latest_versions(documents)
+    return {key: one.business_date for key, one in newest.items() if one.business_date not in period}
+
+
+def span(days: Sequence[str], zone: ZoneInfo, now: datetime) -> tuple[date, datetime]:
+    """First day, and the instant up to which every modification was read: the end of the last day before a gap, but
+    not later than the last midnight, for the day in progress is read again and again."""
+    stored = sorted(date.fromisoformat(day) for day in days)
+    last = stored[0]
+    for before, after in pairwise(stored):
+        if after - before > timedelta(days=1):
+            break
+        last = after
+    today = now.astimezone(zone).date()
+    end = min(last + timedelta(days=1), today)
+    return stored[0], datetime.combine(end, time(), zone).astimezone(UTC)
