@@ -5,6 +5,7 @@ One session is one call of ``post``. The calling thread does all ledger work; th
 target. Ending it anywhere, by exception or by kill, loses and doubles nothing: the next session goes on from there.
 """
 
+import logging
 import random
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,9 @@ def post(
         return _Session(engine, context, flows, owner.name, sender).run()
 
 
+log = logging.getLogger(__name__)
+
+
 class _Session:
     def __init__(self, engine: Engine, context: RunContext, flows: Collection[str], owner: str, sender: Sender) -> None:
         self.engine, self.context, self.flows, self.owner, self.sender = engine, context, tuple(flows), owner, sender
@@ -76,7 +80,10 @@ class _Session:
     def run(self) -> PostSummary:
         started = self.clock.monotonic()
         try:
-            self.to_read_back = readback.due(self.engine, self.context, self.flows, 10 * self.settings.questions)
+            limit = 10 * self.settings.questions
+            self.to_read_back = readback.due(
+                self.engine, self.context, self.flows, limit, self.resolver.quiet_s, self.watch
+            )
             self._loop()
         except LedgerUnavailable:
             self._let_go(record=False)
@@ -145,6 +152,9 @@ class _Session:
         if not rows:
             self.dry = True
             return
+        log.info(
+            "%s: %d claimed, %d posted so far", " ".join(self.flows) or "all flows", len(rows), self.summary.posted
+        )
         prepared = prepare(self.target, rows, self.sender.pool)
         unchecked = [(row, NotSent("its company was not checked yet")) for row, _ in prepared.ready
                      if row.company not in self.companies]  # fmt: skip

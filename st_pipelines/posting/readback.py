@@ -26,6 +26,10 @@ _due = (
     "AND p.read_back_at IS NULL {flows}AND NOT EXISTS (SELECT 1 FROM posting q WHERE q.integration = p.integration "
     "AND q.doc_key = p.doc_key AND q.seq > p.seq AND q.state = 'posted') ORDER BY p.posting_id LIMIT :limit"
 )
+_settled = text(
+    "SELECT posting_id FROM posting WHERE integration = :integration AND state = 'posted' AND read_back_at IS NULL "
+    "AND updated_at < :before"
+)
 _done = BatchUpdate(
     "UPDATE posting SET read_back_at = @now, reason_code = @code, "
     "reason = CASE WHEN @code = '' THEN posting.reason ELSE @reason END",
@@ -42,19 +46,26 @@ class Difference:
     text: str
 
 
-def due(engine: Engine, context: RunContext, flows: Collection[str], limit: int) -> list[Claimed]:
-    """Posted rows that were not compared yet, oldest first."""
+def due(engine: Engine, context: RunContext, flows: Collection[str], limit: int, quiet_s: float,
+        watch: Watch) -> list[Claimed]:  # fmt: skip
+    """Posted rows that were not compared yet, oldest first. What is older than ``quiet_s`` must be found by now."""
     statement = text(_due.format(columns=COLUMNS, flows="AND p.flow IN :flows " if flows else ""))
     if flows:
         statement = statement.bindparams(bindparam("flows", expanding=True))
     values = {"integration": context.integration, "limit": limit, **({"flows": list(flows)} if flows else {})}
     with reading(engine) as connection:
-        return load(connection, context.integration, connection.execute(statement, values).all())
+        rows = load(connection, context.integration, connection.execute(statement, values).all())
+        before = watch.now_us(connection) - int(quiet_s * 1_000_000)
+        settled = {"integration": context.integration, "before": before}
+        old = set(connection.execute(_settled, settled).scalars()) if rows else set()
+    for row in rows:
+        row.is_settled = row.posting_id in old
+    return rows
 
 
 def compare(target: Target, rows: Sequence[Claimed], answer: Answer) -> tuple[list[Claimed], list[Difference]]:
-    """Those compared without a difference, and the differences. What this session has just posted and the target does
-    not find yet is in neither: an index may lag, and the next session asks again."""
+    """Those compared without a difference, and the differences. What was just posted and is not found yet is in
+    neither: an index may lag, and the next session asks again."""
     same, differing = [], []
     for row in rows:
         judged = judge(target, row, answer)
@@ -62,8 +73,8 @@ def compare(target: Target, rows: Sequence[Claimed], answer: Answer) -> tuple[li
             same.append(row)
         elif judged.verdict is not Verdict.ABSENT or judged.found is not None:
             differing.append(Difference(row, judged.text))
-        elif not row.claimed_at:
-            differing.append(Difference(row, "posted in an earlier session, but the target does not find it"))
+        elif row.is_settled:
+            differing.append(Difference(row, "posted some time ago, but the target does not find it"))
     return same, differing
 
 

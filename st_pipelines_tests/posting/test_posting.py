@@ -389,3 +389,24 @@ def test_the_context_must_be_of_the_integration(engine: Engine, target: FakeTarg
     with pytest.raises(ValueError, match="context is of 'demo'"):
         post(engine, target, "other", (), CONTEXT)
     assert INTEGRATION == "demo"
+
+
+def test_a_posted_document_that_vanished_raises_an_alarm_but_a_slow_index_does_not(
+    engine: Engine, target: FakeTarget
+) -> None:
+    plan(engine, [document(1)])
+    sends = target.send
+
+    def send_and_lag(write: Write) -> object:
+        outcome = sends(write)
+        target.blind = True
+        return outcome
+
+    target.send = send_and_lag  # type: ignore[method-assign, assignment]
+    patient = replace(FAST, quiet_period_s=3600.0)
+    assert send(engine, target, settings=patient).not_read_back == 1
+    assert send(engine, target, settings=patient).differing == []
+    target.clock.at += 10.0
+    eager = replace(FAST, quiet_period_s=5.0)
+    assert send(engine, target, settings=eager).differing == [key(1)]
+    assert "does not find it" in rows(engine, key(1))[0].reason
