@@ -3,6 +3,7 @@
 Invariant: whatever is broken here, nothing is repaired by hand; the same job is simply run again.
 """
 
+import re
 import subprocess
 import sys
 from datetime import date
@@ -52,10 +53,11 @@ def run_days_through_faults(company: DemoCompany, first: date, last: date, progr
     follow until one succeeds. The switches stay on throughout."""
     for system, faults in FAULTS.items():
         for fault in faults:
-            httpx.post(f"{_origin(company.sandbox[system])}/_sandbox/faults", json=fault).raise_for_status()
+            armed = httpx.post(f"{_origin(company.sandbox[system])}/_sandbox/faults", json={"count": None, **fault})
+            armed.raise_for_status()
     try:
         for attempt in count(1):
-            killed_at = "flow=invoices" if attempt == 1 else ""
+            killed_at = r"invoices: \d+ claimed, [1-9]\d* posted so far" if attempt == 1 else ""
             progress.print(f"run {attempt}" + (" (will be killed while it posts invoices)" if killed_at else ""))
             if _run_in_child(company.integration.name, first, last, killed_at):
                 return
@@ -63,16 +65,21 @@ def run_days_through_faults(company: DemoCompany, first: date, last: date, progr
                 raise RuntimeError(f"no run succeeded in {MOST_RUNS}; open Dagster on {company.settings.home}/dagster")
     finally:
         for system in FAULTS:
-            httpx.delete(f"{_origin(company.sandbox[system])}/_sandbox/faults").raise_for_status()
+            address = f"{_origin(company.sandbox[system])}/_sandbox/faults"
+            for fault in httpx.get(address).json()["faults"]:
+                progress.print(
+                    f"{system}: {fault['action']} happened {fault['fired']} times in {fault['matched']} requests"
+                )
+            httpx.delete(address).raise_for_status()
 
 
 def _run_in_child(name: str, first: date, last: date, killed_at: str) -> bool:
-    """True if the run succeeded. Killed when its log first says ``killed_at``."""
+    """True if the run succeeded. Killed with SIGKILL when its log first matches ``killed_at``."""
     command = [sys.executable, "-m", "st_pipelines.cli.run_month", name, first.isoformat(), last.isoformat()]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if killed_at and killed_at in line:
+            if killed_at and re.search(killed_at, line):
                 process.kill()
                 killed_at = ""
     return process.returncode == 0

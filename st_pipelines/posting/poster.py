@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
-from st_pipelines.audit import trail
 from st_pipelines.posting import claim, leases, outlook, readback
 from st_pipelines.posting.answers import judged, unfinished
 from st_pipelines.posting.breaker import Breaker
 from st_pipelines.posting.claimed import Claimed, by_books
 from st_pipelines.posting.clock import Clock, Watch
-from st_pipelines.posting.context import LedgerUnavailable, RunContext, ledger_transaction
+from st_pipelines.posting.context import LedgerUnavailable, RunContext
 from st_pipelines.posting.outcomes import Adopted, Pair, confirm
 from st_pipelines.posting.owner import Owner
 from st_pipelines.posting.plan import plan_again
@@ -27,7 +26,7 @@ from st_pipelines.posting.resolve import Resolver
 from st_pipelines.posting.sending import AFTER_POSTING, AFTER_REFUSAL, BEFORE_SENDING, Asked, Sender, Sent
 from st_pipelines.posting.settings import PostSettings
 from st_pipelines.posting.summary import PostSummary
-from st_pipelines.posting.target import NotSent, Posted, Refused, Target, WrongCompany
+from st_pipelines.posting.target import NotSent, Posted, Refused, Target
 
 __all__ = ["PostSettings", "PostSummary", "post"]
 
@@ -67,7 +66,7 @@ class _Session:
         self.clock, self.breaker = sender.watch.clock, sender.breaker
         self.resolver = Resolver(engine, self.target, context, self.flows, self.settings, self.watch)
         self.summary = PostSummary()
-        self.companies: set[str] = set()
+        self.companies = Companies(engine, self.target, context)
         self.in_hand = 0  # rows claimed and not yet confirmed
         self.dry = False  # the last claim found nothing, and nothing has happened since
         self.to_read_back: list[Claimed] = []
@@ -99,7 +98,7 @@ class _Session:
     def _loop(self) -> None:
         while True:
             if self.sender.wrong_company is not None and not self.sender.pending:
-                self._alarm_wrong_company(self.sender.wrong_company)
+                self.companies.alarm(self.sender.wrong_company)
                 raise self.sender.wrong_company
             if self._may_claim():
                 self._settle()
@@ -123,7 +122,7 @@ class _Session:
         """What is unknown goes before anything new (G6)."""
         expired = leases.expire(self.engine, self.context, self.watch, own=(self.owner,))
         self.next_lease_us = expired.next_us
-        self._check_companies()
+        self.companies.check(outlook.open_companies(self.engine, self.context, self.flows))
         step = self.resolver.step()
         self.next_unknown_s = step.next_s
         self.summary.settled += step.posted
@@ -133,17 +132,6 @@ class _Session:
         self.summary.faults.update(fault[:200] for fault in step.faults)
         if step.posted or step.returned or step.held:
             self._progress()
-
-    def _check_companies(self) -> None:
-        for company in outlook.open_companies(self.engine, self.context, self.flows):
-            if company in self.companies:
-                continue
-            try:
-                self.target.check_company(company)
-            except WrongCompany as error:
-                self._alarm_wrong_company(error)
-                raise
-            self.companies.add(company)
 
     def _fill(self) -> None:
         rows = claim.claim(self.engine, self.context, self.owner, self.flows, limit=self.settings.batch,
@@ -157,8 +145,8 @@ class _Session:
         )
         prepared = prepare(self.target, rows, self.sender.pool)
         unchecked = [(row, NotSent("its company was not checked yet")) for row, _ in prepared.ready
-                     if row.company not in self.companies]  # fmt: skip
-        ready = [(row, body) for row, body in prepared.ready if row.company in self.companies]
+                     if row.company not in self.companies.checked]  # fmt: skip
+        ready = [(row, body) for row, body in prepared.ready if row.company in self.companies.checked]
         if ready and not self._frozen(ready):
             ready = []
         for (kind, company), group in by_books([row for row, _ in ready if row.op == "create"]).items():
@@ -287,7 +275,9 @@ class _Session:
             return False
         self.clock.wait(max(min(waits), 0.001))
         if self.breaker.needs_probe and self.breaker.wait_s() <= 0:
-            self._probe()
+            fault = self.companies.probe()
+            self.breaker.probed(alive=not fault)
+            self.summary.faults.update([fault] if fault else [])
         self.dry = False
         return True
 
@@ -304,18 +294,6 @@ class _Session:
             waits.append(self.next_unknown_s)
         return waits
 
-    def _probe(self) -> None:
-        for company in sorted(self.companies):
-            try:
-                self.target.check_company(company)
-            except WrongCompany:
-                raise
-            except Exception as error:  # noqa: BLE001 (still down: the breaker stays open and the summary says why)
-                self.summary.faults[f"{type(error).__name__}: {error}"[:200]] += 1
-                self.breaker.probed(alive=False)
-                return
-        self.breaker.probed(alive=True)
-
     def _let_go(self, record: bool) -> None:
         """Lets requests on their way end, and writes down what they brought. Nothing new is begun."""
         self.sender.stop.set()
@@ -325,8 +303,3 @@ class _Session:
                 confirm(
                     self.engine, self.context, [pair for result in results for pair in unfinished(result)], self.watch
                 )
-
-    def _alarm_wrong_company(self, error: WrongCompany) -> None:
-        with ledger_transaction(self.engine) as connection:
-            content = {**self.context.audited(), "said": str(error), "alarm": True}
-            trail.append(connection, "wrong_company", **content)
