@@ -18,13 +18,15 @@ _KINDS = (("Service", 9001, "4000", "Service Revenue"), ("Material", 9002, "4100
           ("Equipment", 9003, "4200", "Equipment Revenue"))  # fmt: skip
 
 
-def page(number: int, size: int, total: int, seed: int = 7) -> bytes:
-    """One answer of ``GET …/invoices``: ``size`` invoices of ``total``, ids ascending over all pages."""
+ID_PREFIX = b"77777"  # of the ids: replaced by another five digits, the same rows become other invoices
+
+
+def rows(number: int, size: int, seed: int = 7) -> bytes:
+    """The rows of one page as JSON, without the envelope; ids ascending over the pages."""
     rng = random.Random(f"{seed}:{number}")
-    first = (number - 1) * size
-    rows = [_invoice(rng, 10_000_000 + first + i) for i in range(min(size, total - first))]
-    envelope = {"page": number, "pageSize": size, "hasMore": first + size < total, "totalCount": total, "data": rows}
-    return json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
+    first = int(ID_PREFIX) * 100_000 + number * size
+    made = [_invoice(rng, first + place) for place in range(size)]
+    return json.dumps(made, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _invoice(rng: random.Random, id_: int) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def _invoice(rng: random.Random, id_: int) -> dict[str, Any]:
     customer, city = f"{rng.choice(_NAMES)}, {rng.choice(_NAMES)} {id_ % 977}", rng.choice(_CITIES)
     return {
         "id": id_, "syncStatus": rng.choice(("Posted", "Exported", "Pending")),
-        "summary": f"<p>{_text(rng, 14)}</p><ul><li>{_text(rng, 8)}</li></ul>", "referenceNumber": str(id_ - 9_000_000),
+        "summary": f"<p>{_text(rng, 14)}</p><ul><li>{_text(rng, 8)}</li></ul>", "referenceNumber": str(id_ - 7_000_000_000),
         "invoiceDate": f"2026-10-{day:02d}T00:00:00Z", "dueDate": f"2026-11-{min(day, 30):02d}T00:00:00Z",
         "subTotal": _money(sub_total), "salesTax": _money(tax),
         "salesTaxCode": {"id": 301, "name": "Austin TX", "taxRate": 0.0825}, "total": _money(sub_total + tax),

@@ -48,10 +48,10 @@ class Store:
         return pages.read(self._folder(integration, _RAW, entity, partition), sha)
 
     def pages(self, integration: str, entity: str, partition: str, layer: str = "source") -> Iterator[bytes]:
-        """The pages of the last complete reading in their order; of a partition that was never completed, all there
-        are."""
+        """The pages of the last complete reading in their order, wherever they are kept; of a partition that was never
+        completed, all there are. Pages that several partitions share hold rows of all of them."""
         known = manifest.read(self._folder(integration, layer, entity, partition))
-        folder = self._folder(integration, _RAW, entity, partition)
+        folder = self._folder(integration, _RAW, entity, (known and known.pages_in) or partition)
         return pages.read_all(folder, known.pages if known and known.pages else pages.stored(folder))
 
     # Typed tables

@@ -29,10 +29,13 @@ class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``digest`` covers the content of all tables. ``facts``: what the writer wants remembered, JSON values only."""
+    """``digest`` covers the content of all tables. ``pages``: raw pages that the rows came from, in the order read,
+    kept with the partition ``pages_in`` (empty: with this one). ``facts``: what the writer wants remembered, JSON
+    values only."""
 
     tables: dict[str, TableEntry] = {}
     pages: list[str] = []
+    pages_in: str = ""
     digest: str = ""
     facts: dict[str, Any] = {}
 

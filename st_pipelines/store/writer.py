@@ -19,7 +19,8 @@ from upath import UPath
 from st_pipelines.store import durable, manifest
 from st_pipelines.store.manifest import Manifest, TableEntry
 
-ROW_GROUP = 8192
+ROW_GROUP = 4096
+_PARQUET_PAGE = 128 * 1024  # bytes; each column holds one in memory
 
 
 class TableWriter:
@@ -38,15 +39,17 @@ class TableWriter:
         self._streams = {table: _Stream(table, schema, folder) for table, schema in schemas.items()}
         self._facts: dict[str, Any] = {}
         self._pages: list[str] = []
+        self._pages_in = ""
         self.digest = ""
 
     def write(self, table: str, rows: pa.Table) -> None:
         """Adds rows; the table must have been named with exactly this schema."""
         self._streams[table].add(rows)
 
-    def remember(self, *, pages: list[str], **facts: Any) -> None:
-        """What the manifest should say beside the tables: the raw pages in the order read, and JSON values."""
-        self._pages, self._facts = pages, facts
+    def remember(self, *, pages: list[str], pages_in: str = "", **facts: Any) -> None:
+        """What the manifest should say beside the tables: the raw pages in the order read, the partition that they are
+        kept with (empty: this one), and JSON values."""
+        self._pages, self._pages_in, self._facts = pages, pages_in, facts
 
     def rows(self, table: str) -> int:
         return self._streams[table].rows
@@ -71,9 +74,14 @@ class TableWriter:
         for child in self._children:
             manifest.make_child(child, self._entity)
         self._sync_pages()
-        durable.sync(self._folder)
+        if any(entry.file for entry in entries.values()):
+            durable.sync(self._folder)
         before = manifest.read(self._folder)
-        manifest.write(self._folder, Manifest(tables=entries, pages=self._pages, digest=self.digest, facts=self._facts))
+        now = Manifest(entries, self._pages, self._pages_in, self.digest, self._facts)
+        if now == before:
+            durable.sync(self._folder)  # whoever wrote it may have been killed before it did this
+            return
+        manifest.write(self._folder, now)
         kept = {entry.file for entry in entries.values()}
         for entry in before.tables.values() if before else ():
             if entry.file and entry.file not in kept:
@@ -134,9 +142,11 @@ class _Stream:
             self._temporary = self._new_file()
             self._file = _HashingFile(os.fdopen(durable.open_new(self._temporary), "wb"))
             self._parquet = pq.ParquetWriter(
-                pa.PythonFile(self._file, mode="w"), self._schema, compression="zstd", compression_level=1
-            )
+                pa.PythonFile(self._file, mode="w"), self._schema, compression="snappy", use_dictionary=False,
+                data_page_size=_PARQUET_PAGE, write_statistics=False,
+            )  # fmt: skip
         self._parquet.write_table(group, row_group_size=rows)
+        pa.default_memory_pool().release_unused()
 
     def _new_file(self) -> Path:
         beside = durable.local(self._folder / f"{self._table}.parquet")

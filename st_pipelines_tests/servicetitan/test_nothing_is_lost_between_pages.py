@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_pipelines.systems.http.errors import BadAnswer
-from st_pipelines.systems.servicetitan.pages import FilterIgnored, SourceKeepsMoving
+from st_pipelines.systems.servicetitan.pages import FilterIgnored, SourceKeepsMoving, Unsorted
 from st_pipelines.systems.servicetitan.walk import Distinct, in_order
 from st_pipelines_tests.servicetitan.conftest import Day
 from st_pipelines_tests.servicetitan.hostile import Hostile
@@ -210,7 +210,7 @@ def test_results_come_in_the_order_of_the_jobs_and_few_are_in_flight() -> None:
 @settings(deadline=None)
 @given(pages=st.lists(st.lists(st.integers(-5, 25), max_size=8), max_size=6))
 def test_distinct_counts_and_finds_repeats_like_a_set(pages: list[list[int]]) -> None:
-    different, met = Distinct(), set()
+    different, met = Distinct(ordered=False), set()
     for page in pages:
         expected = []
         for place, one in enumerate(page):
@@ -219,6 +219,27 @@ def test_distinct_counts_and_finds_repeats_like_a_set(pages: list[list[int]]) ->
             met.add(one)
         assert different.add(page) == expected
     assert different.count == len(met)
+
+
+@settings(deadline=None)
+@given(pages=st.lists(st.lists(st.integers(0, 60), max_size=5).map(sorted), max_size=4))
+def test_ordered_counting_accepts_exactly_what_ascends(pages: list[list[int]]) -> None:
+    ids = [one for page in pages for one in page]
+    different = Distinct(ordered=True)
+    if ids == sorted(set(ids)):
+        assert [different.add(page) for page in pages] == [[]] * len(pages)
+        assert different.count == len(ids)
+    else:
+        with pytest.raises(Unsorted):
+            for page in pages:
+                different.add(page)
+
+
+def test_a_list_that_ignores_the_order_asked_for_is_read_whole_all_the_same(day: Day, hostile: Hostile) -> None:
+    hostile.rows["invoices"] = [invoice(n) for n in (30, 2, 17, *range(40, 70), 5)]
+    hostile.ignored = {"sort"}
+    assert day.read("invoices").records == 34
+    assert sorted(_ids(day)) == sorted([30, 2, 17, *range(40, 70), 5])
 
 
 def test_a_naive_window_is_refused(day: Day) -> None:

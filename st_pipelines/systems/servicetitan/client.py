@@ -2,8 +2,8 @@
 wrong kind is named before anything is sent.
 
 Settings: ``tenant``; optional ``base_url`` and ``auth_url`` (production where absent), ``ca_file``,
-``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``. Secrets: ``app_key``,
-``client_id``, ``client_secret``.
+``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``, ``span_records``.
+Secrets: ``app_key``, ``client_id``, ``client_secret``.
 """
 
 import hashlib
@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     page_size: int = 500
     look_ahead: int = 3
     overlap_s: float = 600.0
+    span_records: int = 5000
 
 
 def connect(connection: Connection, engine: Engine, keyring: Keyring, *, tenant: str = "") -> ServiceTitan:
@@ -64,7 +65,10 @@ def connect(connection: Connection, engine: Engine, keyring: Keyring, *, tenant:
         timeouts=Timeouts(total_s=settings.timeout_s), max_connections=settings.look_ahead + 1,
         ca_file=ca_file, private_network=private,
     )  # fmt: skip
-    reading = Reading(timedelta(seconds=settings.overlap_s), settings.page_size, settings.look_ahead)
+    reading = Reading(
+        timedelta(seconds=settings.overlap_s), settings.page_size, settings.look_ahead,
+        span_records=settings.span_records,
+    )  # fmt: skip
     return ServiceTitan(http, auth, connection.name, settings.tenant, reading)
 
 
@@ -81,6 +85,8 @@ def read_settings(connection: Connection) -> Settings:
         raise _wrong(connection, "its tenant must be the tenant's number")
     if not (1 <= settings.page_size <= 5000 and 1 <= settings.look_ahead <= 16 and 0 <= settings.overlap_s <= 86400):
         raise _wrong(connection, "page_size must be 1-5000, look_ahead 1-16, overlap_s 0-86400")
+    if not 0 <= settings.span_records <= 100_000:
+        raise _wrong(connection, "span_records must be 0-100000")
     return settings
 
 

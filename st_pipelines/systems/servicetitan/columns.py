@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from msgspec.structs import astuple
 
 from st_pipelines.documents.frames import AMOUNT, INSTANT
+from st_pipelines.systems.servicetitan.arrays import flags, texts, wholes
 from st_pipelines.systems.servicetitan.fields import Field, fields
 from st_pipelines.systems.servicetitan.record import Record
 
@@ -86,17 +87,17 @@ def tables(of: Shape, records: Sequence[Record]) -> dict[str, pa.Table]:
     return made
 
 
-def exact_instants(texts: pa.Array, field: str) -> pa.Array:
+def exact_instants(stamps: pa.Array, field: str) -> pa.Array:
     """UTC instants in nanoseconds (100 ns are received). Text without a zone is refused (T1)."""
-    _require(texts, _INSTANT, field, "an instant in UTC")
+    _require(stamps, _INSTANT, field, "an instant in UTC")
     try:
-        return pc.cast(texts, pa.timestamp("ns", tz="UTC"))
+        return pc.cast(stamps, pa.timestamp("ns", tz="UTC"))
     except pa.ArrowInvalid as error:
         raise UnfitValue(f"{field}: {error}") from error
 
 
 def _table(of: Shape, records: Sequence[Any], parents: list[int] | None) -> pa.Table:
-    arrays: list[pa.Array] = [] if parents is None else [_array(parents, "id", pa.int64())]
+    arrays: list[pa.Array] = [] if parents is None else [_array(parents, "id", "whole")]
     _fill(arrays, of.level, records)
     if of.has_instant:
         at = of.schema.get_field_index
@@ -115,9 +116,9 @@ def _fill(arrays: list[pa.Array], level: _Level, records: Sequence[Any]) -> None
 
 
 def _text_amounts(values: Sequence[str | None], field: Field) -> pa.Array:
-    texts = _array(values, field.published, pa.string())
-    _require(texts, _PLAIN_AMOUNT, field.published, "a plain decimal amount")
-    return pc.cast(texts, AMOUNT)
+    given = _array(values, field.published, "text")
+    _require(given, _PLAIN_AMOUNT, field.published, "a plain decimal amount")
+    return pc.cast(given, AMOUNT)
 
 
 def _number_amounts(values: Sequence[Decimal | None], field: Field) -> pa.Array:
@@ -133,16 +134,16 @@ def _plain(value: Decimal, field: Field) -> str:
 
 
 def _dates(values: Sequence[str | None], field: Field) -> pa.Array:
-    texts = _array(values, field.published, pa.string())
-    _require(texts, _MIDNIGHT, field.published, "a calendar date (midnight, as ServiceTitan writes it)")
+    given = _array(values, field.published, "text")
+    _require(given, _MIDNIGHT, field.published, "a calendar date (midnight, as ServiceTitan writes it)")
     try:
-        return pc.cast(pc.utf8_slice_codeunits(texts, 0, 10), pa.date32())
+        return pc.cast(pc.utf8_slice_codeunits(given, 0, 10), pa.date32())
     except pa.ArrowInvalid as error:
         raise UnfitValue(f"{field.published}: {error}") from error
 
 
 def _as_is(values: Sequence[Any], field: Field) -> pa.Array:
-    return _array(values, field.published, _TYPES[field.kind])
+    return _array(values, field.published, field.kind)
 
 
 _COLUMN: Mapping[str, Callable[[Sequence[Any], Field], pa.Array]] = {
@@ -151,17 +152,25 @@ _COLUMN: Mapping[str, Callable[[Sequence[Any], Field], pa.Array]] = {
 }  # fmt: skip
 
 
-def _array(values: Sequence[Any], field: str, data_type: pa.DataType) -> pa.Array:
+_PLAIN: Mapping[str, Callable[[Sequence[Any]], pa.Array]] = {
+    "whole": wholes,
+    "text": texts,
+    "instant": texts,
+    "flag": flags,
+}
+
+
+def _array(values: Sequence[Any], field: str, kind: str) -> pa.Array:
     try:
-        return pa.array(values, data_type)
+        return _PLAIN[kind](values)
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError) as error:
         raise UnfitValue(f"{field}: {error}") from error
 
 
-def _require(texts: pa.Array, pattern: str, field: str, what: str) -> None:
-    fits = pc.match_substring_regex(texts, pattern)
+def _require(given: pa.Array, pattern: str, field: str, what: str) -> None:
+    fits = pc.match_substring_regex(given, pattern)
     if pc.all(fits, skip_nulls=True, min_count=0).as_py() is False:
-        wrong = texts.filter(pc.invert(fits))[0].as_py()
+        wrong = given.filter(pc.invert(fits))[0].as_py()
         raise UnfitValue(f"{field}: {wrong[:40]!r} is not {what}")
 
 

@@ -6,6 +6,7 @@
                  field of the answer must carry the id (a filter the server does not know is silently ignored).
 ``named_by``     entities whose records name ids of this one: those are read beside the window.
 ``woken_by``     entities whose window is looked at first, because their change does not move this one's modifiedOn.
+``window_is_shown``  the instant that the window filters by is the modifiedOn that the rows show.
 Why lists and not export feeds: docs/adr/0004-list-or-export-feed.md.
 """
 
@@ -56,6 +57,7 @@ class Entity:
     children: Mapping[str, str] = field(default_factory=dict)
     named_by: tuple[Naming, ...] = ()
     woken_by: tuple[str, ...] = ()
+    window_is_shown: bool = True
 
     @property
     def unreadable(self) -> str:
@@ -93,7 +95,7 @@ _DAILY: Sequence[Entity] = (
     Entity("customers", "Customers with their bill-to address", "crm", "customers", "tn.crm.customers:r",
            party_models.Customer, "customer", (*_ANY, ("excludeAccountingChangesFromModifiedDateRange", "true")),
            named_by=(Naming("invoices", "invoices", "customer_id"), Naming("payments", "payments", "customer_id")),
-           woken_by=("customer_contacts", "locations")),
+           woken_by=("customer_contacts", "locations"), window_is_shown=False),
     Entity("customer_contacts", "Phones and e-mail addresses of customers", "crm", "customers/contacts",
            "tn.crm.customers:r", party_models.CustomerContact, sorted_by_id=False,
            ids=Ids("customerIds", "customer_id"), named_by=(Naming("customers", "customers", "id"),)),

@@ -2,14 +2,17 @@
 whose modifiedOn lies in [start - overlap, end), as last seen, plus those asked for by id; never a part of that.
 
 Rows of the overlap are kept: a repeat in two partitions is free, because the newest version of a document counts; a gap
-is not. Memory does not grow with the number of pages: what is kept for a row is eight bytes of its id.
+is not. Memory does not grow with the number of pages: of a list that comes in order nothing is kept, of the few others
+their ids.
 """
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +20,7 @@ import pyarrow.compute as pc
 from st_pipelines.store.files import Store
 from st_pipelines.store.writer import TableWriter
 from st_pipelines.systems.servicetitan import feed
+from st_pipelines.systems.servicetitan.arrays import wholes
 from st_pipelines.systems.servicetitan.columns import schemas, tables
 from st_pipelines.systems.servicetitan.decode import UNREADABLE, Unreadable, shape_of, unreadable_table
 from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity
@@ -26,6 +30,7 @@ from st_pipelines.systems.servicetitan.pages import (
     PageReader,
     Read,
     SourceKeepsMoving,
+    Unsorted,
     Window,
     instant_text,
     values,
@@ -35,6 +40,7 @@ from st_pipelines.systems.servicetitan.walk import Distinct, by_ids, walk
 
 log = logging.getLogger("st_pipelines.servicetitan")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SOURCE, REFERENCE_LAYER, SNAPSHOT = "source", "reference", "current"
 _CHUNK = 2000  # records of a feed-backed day that are turned into columns at once
 
@@ -98,18 +104,24 @@ class _Landing:
         started = time.monotonic()
         for attempt in range(1, self._client.reading.attempts + 1):
             self._pages: list[str] = []
-            self._met, self._records, self._broken = Distinct(), 0, 0
-            self._greatest: tuple[datetime, str, int] | None = None
+            self._records, self._broken = 0, 0
+            self._met = self._distinct()
+            self._greatest: tuple[int, str, int] | None = None
             self._missing: tuple[int, ...] = ()
             try:
                 with self._writer() as writer:
                     self._writing = writer
                     land()
-                    facts = {"missing_ids": list(self._missing), "records": self._records, "unreadable": self._broken}
+                    facts: dict[str, Any] = {
+                        "missing_ids": list(self._missing),
+                        "records": self._records,
+                        "unreadable": self._broken,
+                    }
                     if window:
                         facts |= {"window_start": instant_text(window.start), "window_end": instant_text(window.end)}
                     writer.remember(pages=self._pages, **facts)
             except Drift as moved:
+                self._reader.ordered &= not isinstance(moved, Unsorted)
                 log.info(
                     "%s %s moved while it was read (attempt %d): %s",
                     self._client.connection,
@@ -138,12 +150,15 @@ class _Landing:
             for read in walk(self._reader, window.params(), closed=True):
                 self._require_honoured(read, window)
                 self._land(read, in_window=True)
-                wanted -= self._complete(read)
+                if self._ids_are_its_own:
+                    wanted -= set(read.ids)
         answered: set[int] = set()
+        if self._ids_are_its_own:
+            self._met = self._distinct()  # what the window gave is not asked for again, so nothing can come twice
         for read in by_ids(self._reader, wanted):
             answered |= set(read.ids)
             self._land(read, in_window=False)
-        if self._entity.ids is not None and self._entity.ids.field == "id":
+        if self._ids_are_its_own:
             self._missing = tuple(sorted(wanted - answered))
 
     def land_all(self) -> None:
@@ -161,17 +176,24 @@ class _Landing:
                 woken |= set(values(read.tables[name], "customer_id"))
         return woken
 
-    def _complete(self, read: Read) -> set[int]:
-        """Ids that need not be asked for again. Where ids are those of a parent, the window never has all children."""
-        return set(read.ids) if self._entity.ids is not None and self._entity.ids.field == "id" else set()
+    @property
+    def _ids_are_its_own(self) -> bool:
+        """Contacts, locations and receipts are asked for by the id of their parent instead."""
+        return self._entity.ids is not None and self._entity.ids.field == "id"
+
+    def _distinct(self) -> Distinct:
+        return Distinct(ordered=self._reader.ordered and self._ids_are_its_own)
 
     def _land(self, read: Read, *, in_window: bool) -> None:
         self._pages.append(read.sha256)
-        repeated, broken = set(self._met.add(read.ids)), read.page.unreadable
+        repeated, broken = self._met.add(read.ids), read.page.unreadable
         if repeated:
-            again = {read.ids[place] for place in repeated}
-            broken = [one for one in broken if one.id not in again]
-            read = read.reduced(self._shape, [n for n in range(len(read.page.records)) if n not in repeated])
+            places = set(repeated)
+            kept = Counter(one for place, one in enumerate(read.ids) if place not in places)
+            read, broken = (
+                read.reduced(self._shape, kept),
+                [one for one in broken if one.id is None or kept[one.id] > 0],
+            )
         self._write(read.tables, broken, read.sha256)
         if in_window and read.page.records:
             self._note_greatest(read.tables[self._shape.name])
@@ -194,8 +216,9 @@ class _Landing:
         self._records += made[self._shape.name].num_rows if made else 0
 
     def _note_greatest(self, rows: pa.Table) -> None:
-        latest = pc.max(rows["modified_at"])
-        last = rows.filter(pc.equal(rows["modified_at"], latest)).select(["modified_on", "id"]).to_pylist()
+        moments = rows["modified_at"].cast(pa.int64())
+        latest = pc.max(moments)
+        last = rows.filter(pc.equal(moments, latest)).select(["modified_on", "id"]).to_pylist()
         if last:
             text, identity = max((row["modified_on"] or "", row["id"]) for row in last)
             self._greatest = max(self._greatest or (latest.as_py(), "", 0), (latest.as_py(), text, identity))
@@ -203,7 +226,9 @@ class _Landing:
     def _require_honoured(self, read: Read, window: Window) -> None:
         """A filter that the server does not know is ignored without a word: most rows would lie outside."""
         at = read.tables[self._shape.name]["modified_at"]
-        inside = pc.and_(pc.greater_equal(at, pa.scalar(window.start)), pc.less(at, pa.scalar(window.end)))
+        bounds = wholes([(one - _EPOCH) // timedelta(microseconds=1) for one in (window.start, window.end)])
+        moments = at.cast(pa.int64())
+        inside = pc.and_(pc.greater_equal(moments, bounds[0]), pc.less(moments, bounds[1]))
         outside = len(at) - (pc.sum(inside).as_py() or 0)
         if outside * 2 > len(at):
             what = f"{outside} of {len(at)} records were modified outside the window asked for: the filter was ignored"

@@ -7,13 +7,14 @@ A feed starts at a date and has no end, no order that may be relied on, and no p
 whole page lies well behind the window and the feed has shown all that the list holds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from st_pipelines.systems.http.errors import BadAnswer
+from st_pipelines.systems.servicetitan.arrays import texts
 from st_pipelines.systems.servicetitan.columns import exact_instants
 from st_pipelines.systems.servicetitan.decode import Unreadable
 from st_pipelines.systems.servicetitan.pages import PageReader, Read, Window, day_before, values
@@ -45,19 +46,23 @@ class Standing:
         stamps = values(read.tables[reader.shape.name], "modified_at")
         for record, stamp, modified in zip(read.page.records, stamps, _exactly(read), strict=True):
             inside = stamp is not None and window.start <= stamp < window.end
-            rank = (modified, from_feed)
-            if (inside or not from_feed) and (record.id not in self._newest or self._newest[record.id][:2] <= rank):
-                self._newest[record.id] = (modified, from_feed, record)
+            if inside or not from_feed:
+                self.offer(record, modified, from_feed=from_feed)
         for one in read.page.unreadable:
             self.unreadable.setdefault(
                 one.id if one.id is not None else f"{read.sha256}:{one.position}", (one, read.sha256)
             )
 
+    def offer(self, record: Any, modified: int, *, from_feed: bool) -> None:
+        known = self._newest.get(record.id)
+        if known is None or known[:2] <= (modified, from_feed):
+            self._newest[record.id] = (modified, from_feed, record)
+
 
 def _exactly(read: Read) -> list[int]:
     """Instants of modification in nanoseconds: the microseconds of the table would make ties of what is none."""
-    texts = pa.array([record.modified_on or record.created_on for record in read.page.records], pa.string())
-    return [-1 if at is None else at for at in exact_instants(texts, "modifiedOn").cast(pa.int64()).to_pylist()]
+    stamps = texts([record.modified_on or record.created_on for record in read.page.records])
+    return [-1 if at is None else at for at in exact_instants(stamps, "modifiedOn").cast(pa.int64()).to_pylist()]
 
 
 def read_window(reader: PageReader, window: Window) -> Standing:
@@ -67,17 +72,48 @@ def read_window(reader: PageReader, window: Window) -> Standing:
         found.add(reader, read, window, from_feed=False)
     for read in _feed(reader, window):
         found.add(reader, read, window, from_feed=True)
-        modified = [at for at in values(read.tables[reader.shape.name], "modified_at") if at is not None]
-        if modified and min(modified) >= window.end + _WELL_BEHIND and not found.unseen_in_the_feed:
+        if _is_well_behind(reader, read, window) and not found.unseen_in_the_feed:
             break
     return found
+
+
+def read_windows(
+    reader: PageReader,
+    whole: Window,
+    listed: Iterable[Read],
+    places: Callable[[Read, bool], Iterator[range]],
+    days: int,
+) -> list[Standing]:
+    """What ``read_window`` gives for each of ``days`` adjoining windows, from one list and one feed. ``listed``: the
+    list's pages of all of them; ``places(read, listed)``: the windows that each row of a page lies in."""
+    found = [Standing() for _ in range(days)]
+
+    def add(read: Read, *, from_feed: bool) -> None:
+        for record, modified, of in zip(read.page.records, _exactly(read), places(read, not from_feed), strict=True):
+            for day in of:
+                found[day].offer(record, modified, from_feed=from_feed)
+                if read.sha256 not in found[day].pages[-1:]:
+                    found[day].pages.append(read.sha256)
+
+    for read in listed:
+        add(read, from_feed=False)
+    for read in _feed(reader, whole):
+        add(read, from_feed=True)
+        if _is_well_behind(reader, read, whole) and not any(day.unseen_in_the_feed for day in found):
+            break
+    return found
+
+
+def _is_well_behind(reader: PageReader, read: Read, window: Window) -> bool:
+    modified = [at for at in values(read.tables[reader.shape.name], "modified_at") if at is not None]
+    return bool(modified) and min(modified) >= window.end + _WELL_BEHIND
 
 
 def _feed(reader: PageReader, window: Window) -> Iterator[Read]:
     token, asked = day_before(window.start), set()
     while True:
         asked.add(token)
-        read = reader.ask(reader.entity.feed, [("from", token), ("includeRecentChanges", "true")], f"from {token[:24]}")
+        read = reader.feed(token)
         yield read
         if not read.page.has_more:
             return

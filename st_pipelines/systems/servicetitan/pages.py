@@ -1,7 +1,7 @@
 """Asks for one page: stores it raw, then decodes it. Invariant: nothing is decoded that is not stored (X9)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from st_pipelines.store.files import Store
 from st_pipelines.systems.http.errors import BadAnswer
 from st_pipelines.systems.http.reply import Reply
 from st_pipelines.systems.servicetitan.columns import Shape, tables
-from st_pipelines.systems.servicetitan.decode import Page, decode_page, to_tables
+from st_pipelines.systems.servicetitan.decode import BrokenPage, Page, decode_page, to_tables
 from st_pipelines.systems.servicetitan.entities import Entity
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 
@@ -20,6 +20,10 @@ Params = list[tuple[str, str]]
 
 class Drift(Exception):
     """The rows moved while their pages were read: what was read is thrown away and read again (X5)."""
+
+
+class Unsorted(Drift):
+    """The list did not come in the order asked for (known of some lists): it is read again without relying on it."""
 
 
 class SourceKeepsMoving(BadAnswer):
@@ -43,8 +47,26 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Request:
+    """``reference`` names it in errors."""
+
+    path: str
+    params: Params
+    reference: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A page that is stored, as received."""
+
+    request: Request
+    sha256: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Read:
-    """One page as read. ``page.records`` are the rows of ``tables``; ``ids`` are theirs, then the unreadable ones'."""
+    """One page as read. ``page.records`` are the rows of ``tables``; ``ids`` also of those that are unreadable."""
 
     sha256: str
     page: Page
@@ -55,53 +77,80 @@ class Read:
     def rows(self) -> int:
         return len(self.page.records) + len(self.page.unreadable)
 
-    def reduced(self, shape: Shape, kept: Sequence[int]) -> "Read":
-        """Only the records at these places; what is unreadable stays."""
-        if len(kept) == len(self.page.records):
-            return self
-        page = replace(self.page, records=[self.page.records[place] for place in kept])
-        return Read(self.sha256, page, tables(shape, page.records), identities(page))
+    def reduced(self, shape: Shape, kept: Mapping[int, int]) -> "Read":
+        """Of each id only so many records as ``kept`` says, the first ones; what is unreadable stays."""
+        left, records = dict(kept), []
+        for record in self.page.records:
+            if left.get(record.id, 0) > 0:
+                left[record.id] -= 1
+                records.append(record)
+        page = replace(self.page, records=records)
+        return Read(self.sha256, page, tables(shape, records), identities(page))
 
 
 class PageReader:
-    """Reads pages of one partition of one entity. Thread-safe."""
+    """Reads pages of one partition of one entity. Thread-safe. ``ordered``: ids are trusted to ascend."""
 
     def __init__(
         self, client: ServiceTitan, store: Store, integration: str, entity: Entity, partition: str, shape: Shape
     ) -> None:
         self.client, self.entity, self.shape = client, entity, shape
+        self.ordered = entity.sorted_by_id
         self._place = (store, integration, entity.name, partition)
 
     def page(self, number: int, size: int, params: Params, *, with_total: bool = False) -> Read:
         """One page of the list. Raises ``SystemFault``."""
+        return self.decoded(self.fetch(number, size, params, with_total=with_total))
+
+    def fetch(self, number: int, size: int, params: Params, *, with_total: bool = False) -> Fetched:
+        """One page of the list, stored and not decoded: for threads that run ahead."""
         asked = [*self.entity.filters, *params]
         if self.entity.sorted_by_id:
             asked.append(("sort", "+Id"))
         asked += [("page", str(number)), ("pageSize", str(size))]
         if with_total:
             asked.append(("includeTotal", "true"))
-        return self.ask(self.entity.path, asked, f"page {number}")
+        return self._fetch(Request(self.entity.path, asked, f"page {number}"), None)
 
-    def ask(self, path: str, params: Params, reference: str) -> Read:
-        """Any page of this entity's records, from its list or its feed."""
-        store, integration, entity, partition = self._place
-        found: list[tuple[str, Page]] = []
+    def feed(self, token: str) -> Read:
+        """One page of the entity's export feed."""
+        asked = [("from", token), ("includeRecentChanges", "true")]
+        return self.decoded(self._fetch(Request(self.entity.feed, asked, f"from {token[:24]}"), None))
 
-        def keep_and_decode(reply: Reply) -> None:
-            sha256 = store.write_page(integration, entity, partition, reply.content)
-            found.append((sha256, decode_page(self.entity, reply.content)))
-
-        self.client.read(self.entity.module, path, params, entity=entity, reference=reference, check=keep_and_decode)
-        sha256, page = found[-1]
+    def decoded(self, fetched: Fetched) -> Read:
+        """What a stored page holds. One that is no page at all is asked for again, like a lost answer."""
+        try:
+            page = decode_page(self.entity, fetched.content)
+        except BrokenPage:
+            fetched = self._fetch(fetched.request, lambda reply: decode_page(self.entity, reply.content))
+            page = decode_page(self.entity, fetched.content)
         made, page = to_tables(self.shape, page)
-        return Read(sha256, page, made, identities(page))
+        return Read(fetched.sha256, page, made, identities(page))
+
+    def _fetch(self, request: Request, check: Callable[[Reply], object] | None) -> Fetched:
+        store, integration, entity, partition = self._place
+        stored: list[str] = []
+
+        def keep(reply: Reply) -> None:
+            stored.append(store.write_page(integration, entity, partition, reply.content))
+            if check is not None:
+                check(reply)
+
+        reply = self.client.read(
+            self.entity.module, request.path, request.params, entity=entity, reference=request.reference, check=keep
+        )
+        return Fetched(request, stored[-1], reply.content)
 
     def fault(self, kind: type[BadAnswer], what: str, cure: str) -> BadAnswer:
         return kind(what, connection=self.client.connection, entity=self.entity.name, cure=cure)
 
 
 def identities(page: Page) -> list[int]:
-    return [*(record.id for record in page.records), *(one.id for one in page.unreadable if one.id is not None)]
+    """The ids of a page in its own order, also of what is unreadable where that has one."""
+    ids = [record.id for record in page.records]
+    for one in sorted(page.unreadable, key=lambda one: one.position):
+        ids.insert(one.position, one.id)
+    return [one for one in ids if one is not None]
 
 
 def instant_text(instant: datetime) -> str:

@@ -29,12 +29,14 @@ Params = Sequence[tuple[str, str]]
 @dataclass(frozen=True)
 class Reading:
     """How lists are read. ``overlap``: how far before a window its reading starts (X1). ``look_ahead``: pages asked for
-    at once. ``attempts``: how often a window is read when its rows move meanwhile (X5)."""
+    at once. ``attempts``: how often a window is read when its rows move meanwhile (X5). ``span_records``: the most
+    records (and the most ids) for which several days are read together, because these are in memory."""
 
     overlap: timedelta = timedelta(minutes=10)
     page_size: int = 500
     look_ahead: int = 3
     attempts: int = 4
+    span_records: int = 5000
 
 
 class ServiceTitan:
