@@ -110,8 +110,8 @@ def _ours(
     found: dict[str, dict[Account, int]] = defaultdict(lambda: defaultdict(int))
     own: dict[tuple[str, str], int] = defaultdict(int)
     for line in source.lines.to_pylist():
-        if line["doc_key"] not in documents:
-            continue
+        if line["doc_key"] not in documents or line["gl_account"] == NOT_MAPPED:
+            continue  # a held document's whole total stands there: it has no accounts to compare yet
         if line["gl_account"] in terms.own_accounts:
             own[line["gl_account"], line["currency"]] += abs(line["amount_minor"])
             continue
@@ -217,7 +217,7 @@ def _disagreements(case: Case, terms: Terms) -> Iterator[Disagreement]:
 def _why(case: Case, terms: Terms) -> tuple[str, str, str, bool]:
     """Reason, detail, cure, and whether it contradicts."""
     row, elsewhere = case.row, terms.dated_elsewhere.get(case.key)
-    if row is not None and row["state"] == "held" and all(account == NOT_MAPPED for _, account, _ in case.ours):
+    if row is not None and row["state"] == "held" and not case.ours:
         return "held here", f"it has no accounts yet: {row['code']} {row['missing']}".rstrip(), row["cure"], False
     if row is None and elsewhere is not None:
         return "other date", f"it is dated {elsewhere} here", "Compare that period too.", False
