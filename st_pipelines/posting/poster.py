@@ -17,6 +17,7 @@ from st_pipelines.posting.answers import judged, unfinished
 from st_pipelines.posting.breaker import Breaker
 from st_pipelines.posting.claimed import Claimed, by_books
 from st_pipelines.posting.clock import Clock, Watch
+from st_pipelines.posting.companies import Companies
 from st_pipelines.posting.context import LedgerUnavailable, RunContext
 from st_pipelines.posting.outcomes import Adopted, Pair, confirm
 from st_pipelines.posting.owner import Owner

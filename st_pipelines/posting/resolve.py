@@ -17,6 +17,7 @@ from st_pipelines.database.engine import reading
 from st_pipelines.posting import moves, needs
 from st_pipelines.posting.claimed import COLUMNS, AnyRow, Claimed, by_books, load
 from st_pipelines.posting.clock import Clock, Watch
+from st_pipelines.posting.companies import Companies
 from st_pipelines.posting.context import RunContext, ledger_transaction
 from st_pipelines.posting.judge import Answer, Judged, Verdict, ask, judge
 from st_pipelines.posting.leases import expire
@@ -243,13 +244,11 @@ def resolve_unknown(
     settings, clock = settings or PostSettings(), clock or Clock()
     if integration != context.integration:
         raise ValueError(f"the context is of {context.integration!r}, not of {integration!r}")
-    watch, total, checked = Watch(clock), ResolveSummary(), set[str]()
+    watch, total, companies = Watch(clock), ResolveSummary(), Companies(engine, target, context)
     resolver = Resolver(engine, target, context, flows, settings, watch)
     while True:
         expire(engine, context, watch)
-        for company in unknown_companies(engine, context, flows) - checked:
-            target.check_company(company)
-            checked.add(company)
+        companies.check(sorted(unknown_companies(engine, context, flows)))
         step = resolver.step()
         total.posted, total.returned, total.held = (
             total.posted + step.posted, total.returned + step.returned, total.held + step.held,
