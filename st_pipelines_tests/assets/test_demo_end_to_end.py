@@ -1,0 +1,101 @@
+"""What the README promises of ``make demo``: a month through Dagster, proved; a second run posts nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import pytest
+
+from st_pipelines.sandbox.server import running_sandbox
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def demo(home: Path) -> tuple[int, dict[str, Any]]:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ST_PIPELINES_", "DAGSTER_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from st_pipelines.cli.app import main; main()",
+         "demo", "--size", "small", "--home", str(home), "--json"],
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.count("\n") == 1, done.stderr[-3000:]
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> tuple[int, dict[str, Any]]:
+    return demo(home)
+
+
+@pytest.fixture
+def instance(home: Path, first: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    with dg.DagsterInstance.get() as opened:
+        yield opened
+
+
+def test_everything_eligible_is_posted_and_the_variance_is_zero(first: tuple[int, dict[str, Any]]) -> None:
+    code, shown = first
+    assert code == 0, shown
+    assert shown["variance"] == {"USD": "0.00"}
+    assert shown["sent"] > 150
+    assert shown["audit"]["ok"]
+    assert not shown["open"]
+    assert {row["state"] for row in shown["flows"]} <= {"posted", "not_eligible", "nothing_to_post", "void", "voided"}
+    assert Path(shown["report"]).read_text().startswith("<!")
+
+
+def test_every_day_of_every_layer_is_materialized(instance: dg.DagsterInstance) -> None:
+    for layer, flow in (
+        ("source", "invoices"),
+        ("mapped", "invoices"),
+        ("posted", "payments"),
+        ("reconciled", "bills"),
+    ):
+        days = instance.get_materialized_partitions(dg.AssetKey(["demo_qad", layer, flow]))
+        assert {f"2026-10-{day:02}" for day in range(1, 32)} == days, (layer, flow)
+
+
+def test_a_day_shows_its_counts_and_control_totals(instance: dg.DagsterInstance) -> None:
+    records = instance.fetch_materializations(dg.AssetKey(["demo_qad", "posted", "invoices"]), limit=31).records
+    posted = 0
+    for record in records:
+        assert record.asset_materialization is not None
+        metadata = record.asset_materialization.metadata
+        posted += int(metadata["posted"].value) if "posted" in metadata else 0  # type: ignore[arg-type]
+        assert "control_totals" in metadata
+        assert "posted_total" in metadata
+    assert posted > 40
+
+
+def test_the_sandbox_holds_each_document_once(home: Path, first: tuple[int, dict[str, Any]]) -> None:
+    with running_sandbox(home / "sandbox", size="small") as sandbox:
+        state = f"{sandbox['qad']}/_sandbox/state"
+        entities = [name for name in httpx.get(state).json()["entities"] if name != "gl_entries"]  # one per line
+        seen = 0
+        for entity in entities:
+            rows = httpx.get(state, params={"entity": entity}).json()["records"]
+            references = [row["customLong0"] for row in rows if row.get("customLong0")]
+            assert len(references) == len(set(references)), entity
+            seen += len(references)
+        assert seen > 150
+
+
+def test_a_second_run_posts_nothing_and_says_so(home: Path, first: tuple[int, dict[str, Any]]) -> None:
+    code, shown = demo(home)
+    assert code == 0
+    assert shown["sent"] == 0
+    assert shown["flows"] == first[1]["flows"]
