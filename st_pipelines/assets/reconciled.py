@@ -11,12 +11,14 @@ from typing import Any
 import dagster as dg
 
 from st_pipelines.assets.metadata import amount, plotted, table
-from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, monthly, target_pool
+from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, monthly, sealed_by_morning, target_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow
 
 TOTALS = ("business_unit", "gl_account", "source", "ledger", "target", "variance")
+WITNESS = ("document", "reason", "amount", "detail", "cure")
+WITNESS_CHECK = "source_ledger_agrees"
 CAUSES = ("cause", "document", "amount", "detail")
 
 
@@ -28,7 +30,8 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
         key=key, deps=[dg.AssetKey([integration.name, "posted", flow.name])],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
         group_name=group(integration, "reconciled"), kinds={integration.target.system}, owners=[integration.owner],
-        tags={"layer": "reconciled"}, code_version="1", check_specs=[_variance_check(key)],
+        tags={"layer": "reconciled"}, code_version="1", freshness_policy=sealed_by_morning(integration),
+        check_specs=[_variance_check(key)],
         description=f"Control totals of {flow.name}: source, ledger and {integration.target.system} read back, "
         "for every business date that the day's documents touched.",
     )  # fmt: skip
@@ -60,7 +63,7 @@ def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
         key=key, deps=[dg.AssetKey([integration.name, "reconciled", flow.name]) for flow in flows],
         partitions_def=monthly(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
         group_name=group(integration, "period"), kinds={integration.target.system}, owners=[integration.owner],
-        tags={"layer": "period"}, code_version="1", check_specs=[_variance_check(key)],
+        tags={"layer": "period"}, code_version="1", check_specs=_period_checks(integration, key),
         description="The month as the controller signs it: control totals per business unit and GL account on all "
         "sides, each variance with its cause, and the report to open.",
     )  # fmt: skip
@@ -80,10 +83,12 @@ def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
                     "documents": result.documents,
                     "report": dg.MetadataValue.path(result.report_path),
                     "control_totals": table(result.total_rows, TOTALS),
+                    "second_witness": result.witness.verdict() if result.witness else "not asked",
                 },
                 partition_key=month.isoformat(),
             )
-        return _result(results[-1], clean=all(result.is_clean for result in results))
+        witnesses = [result.witness for result in results if result.witness is not None]
+        return _result(results[-1], clean=all(result.is_clean for result in results), witnesses=witnesses)
 
     return close_period
 
@@ -94,7 +99,30 @@ def _variance_check(key: dg.AssetKey) -> dg.AssetCheckSpec:
     )
 
 
-def _result(result: Any, *, clean: bool | None = None) -> dg.MaterializeResult:
+def _period_checks(integration: Integration, key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    if integration.options.second_witness == "none":
+        return [_variance_check(key)]
+    about = f"{integration.source.system}'s own journal has the same figures, account by account. No variance of the "
+    about += "target: what it contradicts is how we understand the source."
+    return [_variance_check(key), dg.AssetCheckSpec(WITNESS_CHECK, asset=key, description=about)]
+
+
+def _witness_result(witnesses: Sequence[Any]) -> dg.AssetCheckResult:
+    """Passed where each month's journal was heard and contradicts nothing; what is explained is listed."""
+    weakest = min(witnesses, key=lambda one: (not one.contradicts, one.heard, one.agrees))
+    rows = [
+        {"document": one.doc_key, "reason": one.reason, "amount": amount(one.amount_minor, one.currency),
+         "detail": one.detail, "cure": one.cure}
+        for witness in witnesses for one in witness.disagreements
+    ]  # fmt: skip
+    return dg.AssetCheckResult(
+        check_name=WITNESS_CHECK, passed=all(one.heard and not one.contradicts for one in witnesses),
+        severity=dg.AssetCheckSeverity.WARN, description=weakest.verdict(),
+        metadata={"disagreements": table(rows, WITNESS)},
+    )  # fmt: skip
+
+
+def _result(result: Any, *, clean: bool | None = None, witnesses: Sequence[Any] = ()) -> dg.MaterializeResult:
     passed = result.is_clean if clean is None else clean
     return dg.MaterializeResult(
         metadata={
@@ -108,6 +136,7 @@ def _result(result: Any, *, clean: bool | None = None) -> dg.MaterializeResult:
                 check_name="variance_is_zero", passed=passed,
                 description=None if passed else "Open the report: it lists each variance with its cause and its cure.",
                 metadata={"causes": table(result.cause_rows, CAUSES)},
-            )
+            ),
+            *([_witness_result(witnesses)] if witnesses else ()),
         ],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The source's own journal as a second witness: it agrees to the cent, or each difference has a document and a reason."""
+"""The journal of the source as a second witness: it agrees to the cent, or each difference has document and reason."""
 
 from collections.abc import Callable
 from dataclasses import replace
