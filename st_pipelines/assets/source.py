@@ -1,12 +1,11 @@
 """Extract assets ``[integration, source, entity]``: one per kind of record, daily by modification."""
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from st_pipelines.assets.days import each_day
+from st_pipelines.assets.days import Metadata, as_done
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, read_every_day, source_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
@@ -24,20 +23,20 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
         owners=[integration.owner], tags={"layer": "source"}, code_version="1", description=entity.description,
     )  # fmt: skip
     def extract(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
-        from st_pipelines.integrations.extracting import extract_day
+        from st_pipelines.integrations.extracting import extract_days
 
-        session = sessions.session(integration.name)
-
-        def body(day: date) -> Mapping[str, Any]:
-            read = extract_day(session, entity, day, context.run_id)
-            return {
-                "dagster/partition_row_count": read.records, "pages": read.pages,
-                "unreadable": read.unreadable, "digest": read.digest,
-            }  # fmt: skip
-
-        return each_day(context, body, connection=integration.source.connection)
+        days = [date.fromisoformat(key) for key in context.partition_keys]
+        read_days = extract_days(sessions.session(integration.name), entity, days, context.run_id)
+        return as_done(context, map(_metadata, read_days), connection=integration.source.connection)
 
     return extract
+
+
+def _metadata(read: Any) -> tuple[date, Metadata]:
+    return read.day, {
+        "dagster/partition_row_count": read.records, "pages": read.pages,
+        "unreadable": read.unreadable, "digest": read.digest,
+    }  # fmt: skip
 
 
 def reference_asset(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from st_pipelines.integrations.extracting import extract_day, refresh_reference
+from st_pipelines.integrations.extracting import extract_days, refresh_reference
 from st_pipelines.integrations.map_day import MappedDay, map_day
 from st_pipelines.integrations.post_days import PostedDay, post_days
 from st_pipelines.integrations.road import Flow, SourceEntity
@@ -48,11 +48,12 @@ def read_days(session: Session, flows: Sequence[Flow], days: Sequence[date], run
         for entity in entities:
             say(f"reference: {side} {entity}")
             refresh_reference(session, side, entity)
+    for source_entity in _entities(session, flows):
+        say(f"reading {source_entity.name}")
+        for read in extract_days(session, source_entity, days, run_id):
+            say(f"{read.day}: read {source_entity.name}")
     mapped = []
     for day in days:
-        for source_entity in _entities(session, flows):
-            say(f"{day}: reading {source_entity.name}")
-            extract_day(session, source_entity, day, run_id)
         for flow in flows:
             say(f"{day}: mapping {flow.name}")
             mapped.append(map_day(session, flow, day))

@@ -1,15 +1,15 @@
-"""Reads one day or one reference entity into the store and records what was read. Invariant: the record of a window is
+"""Reads days or one reference entity into the store and records what was read. Invariant: the record of a window is
 written after its pages and tables are durable, and re-reading a day is always safe."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import delete, insert
+from sqlalchemy import bindparam, delete, insert
 
 from st_pipelines.database.engine import now_us, transaction
 from st_pipelines.database.schema import extraction
-from st_pipelines.integrations.road import SourceEntity
+from st_pipelines.integrations.road import ExtractedDay, SourceEntity, Windows
 from st_pipelines.integrations.session import SNAPSHOT, Session, day_window
 
 
@@ -25,45 +25,49 @@ class DayRead:
     digest: str
 
 
+def extract_days(session: Session, entity: SourceEntity, days: Sequence[date], run_id: str) -> Iterator[DayRead]:
+    """One entity, some local days of modification, plus the records that each day's documents name.
+
+    Gives each day once it is durable and recorded; how many are read together is the source's choice."""
+    integration = session.integration
+    windows = {day.isoformat(): day_window(integration, day) for day in days}
+    ids = {key: _named_ids(session, entity, key) for key in windows}
+    done = session.road.source.extract_days(session.source, session.store, integration, entity.name, windows, ids)
+    for some in done:
+        _record(session, entity, windows, some, run_id)
+        for key, result in some.items():
+            day = date.fromisoformat(key)
+            yield DayRead(entity.name, day, result.pages, result.records, result.unreadable, result.digest)
+
+
 def extract_day(session: Session, entity: SourceEntity, day: date, run_id: str) -> DayRead:
-    """One entity, one local day of modification, plus the records that the day's documents name."""
-    start, end = day_window(session.integration, day)
-    side, name, key = session.road.source, session.integration.name, day.isoformat()
-    result = side.extract_day(
-        session.source,
-        session.store,
-        session.integration,
-        entity.name,
-        key,
-        start,
-        end,
-        _named_ids(session, entity, key),
-    )
+    """The same for one day."""
+    (read,) = extract_days(session, entity, [day], run_id)
+    return read
+
+
+def _record(
+    session: Session, entity: SourceEntity, windows: Windows, read: Mapping[str, ExtractedDay], run_id: str
+) -> None:
+    """One transaction for all days that were finished together."""
+    name = session.integration.name
     with transaction(session.engine) as connection:
-        same = (
-            (extraction.c.integration == name)
-            & (extraction.c.entity == entity.name)
-            & (extraction.c.partition_key == key)
-        )
-        connection.execute(delete(extraction).where(same))
+        now = now_us(connection)
+        of = (extraction.c.integration == name) & (extraction.c.entity == entity.name)
         connection.execute(
-            insert(extraction).values(
-                integration=name,
-                entity=entity.name,
-                partition_key=key,
-                window_start=start.isoformat(),
-                window_end=end.isoformat(),
-                pages=result.pages,
-                records=result.records,
-                unreadable=result.unreadable,
-                max_modified_on=result.max_modified_on,
-                max_id=result.max_id,
-                digest=result.digest,
-                run_id=run_id,
-                completed_at=now_us(connection),
-            )
+            delete(extraction).where(of & (extraction.c.partition_key == bindparam("key"))),
+            [{"key": key} for key in read],
         )
-    return DayRead(entity.name, day, result.pages, result.records, result.unreadable, result.digest)
+        connection.execute(insert(extraction), [
+            {
+                "integration": name, "entity": entity.name, "partition_key": key,
+                "window_start": windows[key][0].isoformat(), "window_end": windows[key][1].isoformat(),
+                "pages": result.pages, "records": result.records, "unreadable": result.unreadable,
+                "max_modified_on": result.max_modified_on, "max_id": result.max_id, "digest": result.digest,
+                "run_id": run_id, "completed_at": now,
+            }
+            for key, result in read.items()
+        ])  # fmt: skip
 
 
 def refresh_reference(session: Session, side: str, entity: str) -> int:
@@ -73,7 +77,8 @@ def refresh_reference(session: Session, side: str, entity: str) -> int:
         return session.road.source.extract_reference(session.source, session.store, session.integration, entity)
     table = session.road.target.read_reference(session.target_client, entity)
     session.store.write_table(session.integration.name, "reference", f"target_{entity}", SNAPSHOT, table)
-    return table.num_rows
+    rows: int = table.num_rows
+    return rows
 
 
 def _named_ids(session: Session, entity: SourceEntity, key: str) -> Sequence[int]:

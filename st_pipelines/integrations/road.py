@@ -5,7 +5,7 @@ so that extracting, mapping, posting and reconciling are written once.
 each with the flows between them (``integrations/<source>_<target>.py``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from st_pipelines.store.files import Store
 
 Tables = Mapping[str, pa.Table]
+Windows = Mapping[str, tuple[datetime, datetime]]  # partition key -> instants [start, end)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ class SourceSide:
     daily: tuple[SourceEntity, ...]
     reference: Mapping[str, str]  # entity -> description
     connect: Callable[["Opened"], Any]
-    extract_day: Callable[[Any, "Store", Integration, str, str, datetime, datetime, Sequence[int]], ExtractedDay]
+    # (client, store, integration, entity, windows, ids to read as well by partition key) -> partitions as they are done
+    extract_days: Callable[
+        [Any, "Store", Integration, str, Windows, Mapping[str, Sequence[int]]], Iterator[Mapping[str, ExtractedDay]]
+    ]
     extract_reference: Callable[[Any, "Store", Integration, str], int]
     named_ids: Callable[[str, Tables], Sequence[int]]  # (entity, tables of the naming entities) -> ids to read as well
     ping: Callable[[Any], list[str]]  # faults, each with its cure; empty = all well

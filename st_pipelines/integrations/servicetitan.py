@@ -3,15 +3,14 @@
 Invariant: heavy modules are imported when a run needs them, so that Dagster loads definitions fast.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import ExtractedDay, Opened, SourceEntity, SourceSide, Tables
+from st_pipelines.integrations.road import ExtractedDay, Opened, SourceEntity, SourceSide, Tables, Windows
 
 if TYPE_CHECKING:
     from st_pipelines.reconciliation.second_witness import Journal
@@ -45,23 +44,11 @@ REFERENCE = {
     "gl_accounts": "ServiceTitan's own account list, used as hints.",
 }
 
-# Which column of which table names ids of the entity.
-NAMING_COLUMNS = {
-    "customers": (("invoices", "customer_id"), ("payments", "customer_id")),
-    "customer_contacts": (("customers", "id"),),
-    "locations": (("customers", "id"),),  # their list is asked by customer
-    "vendors": (("bills", "vendor_id"),),
-    "purchase_orders": (("bills", "purchase_order_id"),),
-    "receipts": (("bills", "purchase_order_id"),),
-}
 
+def _named_ids(entity: str, tables: Tables) -> Sequence[int]:
+    from st_pipelines.systems.servicetitan.named import named_ids
 
-def named_ids(entity: str, tables: Tables) -> Sequence[int]:
-    """Distinct ids, ascending, that the day's documents refer to."""
-    columns = [tables[table][column].combine_chunks() for table, column in NAMING_COLUMNS[entity]]
-    together = pa.chunked_array(columns).drop_null() if columns else pa.chunked_array([], pa.int64())
-    ids: list[int] = pc.unique(together).sort().to_pylist()
-    return ids
+    return named_ids(entity, tables)
 
 
 def _connect(opened: Opened) -> Any:
@@ -70,13 +57,13 @@ def _connect(opened: Opened) -> Any:
     return connect(opened.connection, opened.engine, opened.keyring, tenant=opened.integration.source.tenant)
 
 
-def _extract_day(
-    client: Any, store: "Store", integration: Integration, entity: str, key: str,
-    start: datetime, end: datetime, ids: Sequence[int],
-) -> ExtractedDay:  # fmt: skip
-    from st_pipelines.systems.servicetitan.extract import extract_day
+def _extract_days(
+    client: Any, store: "Store", integration: Integration, entity: str, windows: Windows,
+    ids_by_day: Mapping[str, Sequence[int]],
+) -> Iterator[Mapping[str, ExtractedDay]]:  # fmt: skip
+    from st_pipelines.systems.servicetitan.extract_days import extract_days
 
-    return extract_day(client, store, integration.name, entity, key, start, end, referenced_ids=ids)
+    return extract_days(client, store, integration.name, entity, windows, ids_by_day)
 
 
 def _extract_reference(client: Any, store: "Store", integration: Integration, entity: str) -> int:
@@ -120,6 +107,6 @@ def _journal(opens: Callable[[], Any], integration: Integration, reference: Tabl
 
 
 SOURCE = SourceSide(
-    system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_day=_extract_day,
-    extract_reference=_extract_reference, named_ids=named_ids, ping=_ping, journal=_journal,
+    system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_days=_extract_days,
+    extract_reference=_extract_reference, named_ids=_named_ids, ping=_ping, journal=_journal,
 )  # fmt: skip

@@ -88,12 +88,17 @@ class Hostile:
         # A date without a time is ignored by the real filters.
         low, high = given.get("modifiedOnOrAfter", [""])[0], given.get("modifiedBefore", [""])[0]
         if "T" in low:
-            rows = [row for row in rows if _padded(row["modifiedOn"]) >= _padded(low)]
+            rows = [row for row in rows if _padded(_filtered_on(row)) >= _padded(low)]
         if "T" in high:
-            rows = [row for row in rows if _padded(row["modifiedOn"]) < _padded(high)]
+            rows = [row for row in rows if _padded(_filtered_on(row)) < _padded(high)]
         if given.get("sort") == ["+Id"]:
             rows.sort(key=lambda row: row["id"])
         return rows
+
+
+def _filtered_on(row: dict[str, Any]) -> object:
+    """The instant that filters look at: of customers not always the one that is shown."""
+    return row.get("_filterOn", row["modifiedOn"])
 
 
 def _padded(stamp: object) -> str:
