@@ -26,6 +26,7 @@ from st_pipelines.reconciliation.second_witness import (
     NoWitness,
     SecondWitness,
     summed,
+    summed_by_document,
     testimonies,
 )
 from st_pipelines.reconciliation.sides import NOT_MAPPED, Side
@@ -80,7 +81,7 @@ def _traced(
 ) -> SecondWitness:  # fmt: skip
     details = _within(_as(journal.details, period, JOURNAL_DETAIL), period)
     like = pc.is_in(details["kind"], value_set=pa.array(sorted(terms.kinds), pa.string()))
-    theirs = _by_document(details.filter(like), terms)
+    theirs = summed_by_document(details.filter(like), terms.accounts)
     differing = sorted(
         key for key in ours.keys() | theirs.keys() if _moved(ours.get(key, {})) != _moved(theirs.get(key, {}))
     )
@@ -122,19 +123,6 @@ def _ours(
         for (account, currency), minor in sorted(own.items())
     )
     return dict(found), notes
-
-
-def _by_document(details: pa.Table, terms: Terms) -> dict[str, Sums]:
-    return {key: summed(part, terms.accounts) for key, part in _split(details, "doc_key")}
-
-
-def _split(table: pa.Table, column: str) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each value, in one pass over the sorted table."""
-    ordered = table.sort_by(column)
-    start = 0
-    for row in ordered.group_by(column, use_threads=False).aggregate([([], "count_all")]).to_pylist():
-        yield row[column], ordered.slice(start, row["count_all"])
-        start += row["count_all"]
 
 
 def _over(by_document: Mapping[str, Sums]) -> dict[Account, int]:

@@ -124,14 +124,23 @@ def compare_with_journal(
 
 def summed(journal: pa.Table, accounts: Mapping[str, str]) -> dict[Account, int]:
     """Debits less credits. Raises ``InvalidAmount`` where a sum has fractions of a cent: a witness is never rounded."""
-    table = journal.group_by(["business_unit", "gl_account", "currency"], use_threads=False).aggregate(
-        [("debit", "sum"), ("credit", "sum")]
-    )
-    found: dict[Account, int] = defaultdict(int)
+    return _summed(journal, "", accounts).get("", {})
+
+
+def summed_by_document(details: pa.Table, accounts: Mapping[str, str]) -> dict[str, dict[Account, int]]:
+    """The same by ``doc_key``. Raises ``InvalidAmount``."""
+    return _summed(details, "doc_key", accounts)
+
+
+def _summed(journal: pa.Table, by: str, accounts: Mapping[str, str]) -> dict[str, dict[Account, int]]:
+    keys = [*([by] if by else []), "business_unit", "gl_account", "currency"]
+    table = journal.group_by(keys, use_threads=False).aggregate([("debit", "sum"), ("credit", "sum")])
+    found: dict[str, dict[Account, int]] = {}
     for row in table.to_pylist():
         account = accounts.get(row["gl_account"], row["gl_account"])
         place = (row["business_unit"] or "", account, row["currency"])
-        found[place] += to_minor(row["debit_sum"] - row["credit_sum"], row["currency"])
+        sums = found.setdefault(row[by] if by else "", defaultdict(int))
+        sums[place] += to_minor(row["debit_sum"] - row["credit_sum"], row["currency"])
     return found
 
 

@@ -88,6 +88,17 @@ def test_whatever_we_understood_rightly_agrees(given_lines: list[tuple[int, str]
     assert heard(journal(*map(posted, ours)), *ours).agrees
 
 
+def test_one_wrong_document_is_found_among_thousands() -> None:
+    """Enough that nothing may rely on the order in which columns are grouped."""
+    units, accounts = ("101", "102"), ("4000", "4100", "4900")
+    ours = [document(n, 100 + n, unit=units[n % 2], account=accounts[n % 3]) for n in range(3_000)]
+    said = [posted(one) for one in ours]
+    said[1_777] = posted(ours[1_777], **{f"_{ours[1_777].control[1].gl_account}": "4300"})
+    witness = heard(journal(*said), *ours)
+    assert [one.doc_key for one in witness.disagreements] == [ours[1_777].doc_key]
+    assert only(witness) == ("posted differently", True, 1_877)
+
+
 @given(st.integers(1, 10**12), st.sampled_from(["4100", "4900"]))
 def test_a_cent_in_another_account_contradicts(minor: int, account: str) -> None:
     one, other = document(1, minor), document(2, 5_000)
