@@ -82,12 +82,9 @@ def refresh_reference(session: Session, side: str, entity: str) -> int:
 
 
 def _named_ids(session: Session, entity: SourceEntity, key: str) -> Sequence[int]:
-    if not entity.named_by:
+    name, side = session.integration.name, session.road.source
+    columns = side.naming_columns(entity.name)
+    if not columns:
         return ()
-    name = session.integration.name
-    naming = {
-        table: session.store.read_table(name, "source", table, key)
-        for other in entity.named_by
-        for table in session.road.entity(other).tables
-    }
-    return session.road.source.named_ids(entity.name, naming)
+    naming = {table: session.store.read_table(name, "source", table, key, of) for table, of in columns.items()}
+    return side.named_ids(entity.name, naming)

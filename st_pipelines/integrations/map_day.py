@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 
 from st_pipelines.documents.frames import FACT_SOURCE
 from st_pipelines.integrations.road import Flow, SourceDay
-from st_pipelines.integrations.session import SNAPSHOT, Session
+from st_pipelines.integrations.session import Session
 from st_pipelines.mapping.frames import MappedFrames
+from st_pipelines.store.files import NotStored, Store
 
 LAYER = "mapped"
 DOCUMENTS, LINES, FACTS = "documents", "lines", "facts"
@@ -47,10 +48,9 @@ def map_day(session: Session, flow: Flow, day: date) -> MappedDay:
     """Pure mapping over stored tables; reads no system, posts nothing."""
     key, name, store = day.isoformat(), session.integration.name, session.store
     inputs = _inputs(session, flow, key)
-    if store.has_table(name, LAYER, flow.name, key):
-        known = store.manifest(name, LAYER, flow.name, key).facts
-        if known.get("inputs") == inputs:
-            return _from_facts(flow, day, known)
+    known = _mapped_before(store, name, flow, key)
+    if known.get("inputs") == inputs:
+        return _from_facts(flow, day, known)
     daily = {
         table: store.read_table(name, "source", table, key)
         for entity in flow.reads
@@ -75,6 +75,13 @@ def map_day(session: Session, flow: Flow, day: date) -> MappedDay:
     return mapped
 
 
+def _mapped_before(store: Store, name: str, flow: Flow, key: str) -> Mapping[str, Any]:
+    try:
+        return store.manifest(name, LAYER, flow.name, key).facts
+    except NotStored:
+        return {}
+
+
 def part(flow: Flow, which: str) -> str:
     """Name of one of a flow's mapped tables; the documents' is the flow's own."""
     return flow.name if which == DOCUMENTS else f"{flow.name}_{which}"
@@ -84,12 +91,11 @@ def _inputs(session: Session, flow: Flow, key: str) -> str:
     name, store = session.integration.name, session.store
     parts = [store.manifest(name, "source", entity, key).digest for entity in flow.reads]
     parts += [
-        store.manifest(name, "reference", f"{side}_{entity}", SNAPSHOT).digest
-        for side, entities in (("source", session.road.source.reference), ("target", session.road.target.reference))
-        for entity in entities
-        if session.has_reference(side, entity)
+        *session.reference_digests,
+        session.mapping.version,
+        session.integration.options.model_dump_json(),
+        _code(),
     ]
-    parts += [session.mapping.version, session.integration.options.model_dump_json(), _code()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

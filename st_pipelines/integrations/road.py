@@ -78,6 +78,7 @@ class SourceSide:
         [Any, "Store", Integration, str, Windows, Mapping[str, Sequence[int]]], Iterator[Mapping[str, ExtractedDay]]
     ]
     extract_reference: Callable[[Any, "Store", Integration, str], int]
+    naming_columns: Callable[[str], Mapping[str, Sequence[str]]]  # entity -> by table, what ``named_ids`` looks at
     named_ids: Callable[[str, Tables], Sequence[int]]  # (entity, tables of the naming entities) -> ids to read as well
     ping: Callable[[Any], list[str]]  # faults, each with its cure; empty = all well
     # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one

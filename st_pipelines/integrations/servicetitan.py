@@ -45,6 +45,12 @@ REFERENCE = {
 }
 
 
+def _naming_columns(entity: str) -> Mapping[str, Sequence[str]]:
+    from st_pipelines.systems.servicetitan.named import naming_columns
+
+    return naming_columns(entity)
+
+
 def _named_ids(entity: str, tables: Tables) -> Sequence[int]:
     from st_pipelines.systems.servicetitan.named import named_ids
 
@@ -108,5 +114,6 @@ def _journal(opens: Callable[[], Any], integration: Integration, reference: Tabl
 
 SOURCE = SourceSide(
     system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_days=_extract_days,
-    extract_reference=_extract_reference, named_ids=_named_ids, ping=_ping, journal=_journal,
+    extract_reference=_extract_reference, naming_columns=_naming_columns, named_ids=_named_ids, ping=_ping,
+    journal=_journal,
 )  # fmt: skip

@@ -93,12 +93,24 @@ class Session:
         return self.road.target.mapping_reference(self.reference_tables("target"), self.reference_tables("source"))
 
     @cached_property
+    def reference_digests(self) -> tuple[str, ...]:
+        """Digests of the snapshots that mapping joins with, in a fixed order; one that was never read is left out."""
+        road, name = self.road, self.integration.name
+        return tuple(
+            self.store.manifest(name, "reference", f"{side}_{entity}", SNAPSHOT).digest
+            for side, entities in (("source", road.source.reference), ("target", road.target.reference))
+            for entity in entities
+            if self.has_reference(side, entity)
+        )
+
+    @cached_property
     def _reference_tables(self) -> dict[str, Mapping[str, pa.Table]]:
         return {}
 
     def forget_reference(self) -> None:
         """To be called when a snapshot was replaced: what was read of it before is outdated."""
         self.__dict__.pop("reference", None)
+        self.__dict__.pop("reference_digests", None)
         self._reference_tables.clear()
 
     def reference_tables(self, side: str) -> Mapping[str, pa.Table]:

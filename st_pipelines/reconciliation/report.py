@@ -7,12 +7,13 @@ shown as what they are, and only http(s) addresses become links.
 import os
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 
 from st_pipelines.reconciliation.amounts import amount, money
 from st_pipelines.reconciliation.causes import CAUSES
@@ -27,11 +28,8 @@ MOST_VARIANCES = 2_000  # a browser stays quick; the CSV has them all
 
 def render_html(result: Reconciliation) -> str:
     """The whole page as text."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": visible, "amount": amount, "money": money}
     testified = result.witness.disagreements if result.witness else ()
-    template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
-    return template.render(
+    return _template().render(
         result=result, mood="bad" if result.has_alarm else "good" if result.is_clean else "open",
         causes=CAUSES, totals=[_totals_of(result, currency) for currency in result.currencies],
         flows=[(flow, list(rows)) for flow, rows in groupby(result.flows, key=lambda row: row.flow)],
@@ -40,6 +38,13 @@ def render_html(result: Reconciliation) -> str:
         testified=testified[:MOST_VARIANCES], untestified=max(0, len(testified) - MOST_VARIANCES),
         witness_mood=_witness_mood(result.witness),
     )  # fmt: skip
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"visible": visible, "amount": amount, "money": money}
+    return environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
 
 
 def write_report(result: Reconciliation, path: Path) -> Path:

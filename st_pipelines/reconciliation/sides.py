@@ -47,10 +47,8 @@ def side(documents: Iterable[Mapping[str, Any]], lines: Iterable[Mapping[str, An
 
 
 def _table(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-    empty = {field.name: "" if field.type == _S else None for field in schema}
-    for row in rows:
-        for name, values in columns.items():
-            value = row.get(name)
-            values.append(empty[name] if value is None else value)
+    given, columns = list(rows), {}
+    for field in schema:
+        values = [row.get(field.name) for row in given]
+        columns[field.name] = ["" if value is None else value for value in values] if field.type == _S else values
     return pa.table(columns, schema=schema)

@@ -74,9 +74,10 @@ class _Landing:
         yield {day.key: self._write(day, share, days[0].key, seconds) for day, share in zip(days, shares, strict=True)}
 
     def _shares(self, days: Sequence[Day]) -> list[Share]:
+        span = Span(self._client, self._store, self._integration, self._entity, days)
         for attempt in range(1, self._client.reading.attempts + 1):
             try:
-                return Span(self._client, self._store, self._integration, self._entity, days).read()
+                return span.read()
             except Drift as moved:
                 log.info("%s %s: days moved while they were read (attempt %d): %s",
                          self._client.connection, self._entity.name, attempt, moved)  # fmt: skip

@@ -9,6 +9,14 @@ import pyarrow.compute as pc
 from st_pipelines.systems.servicetitan.entities import DAILY
 
 
+def naming_columns(entity: str) -> dict[str, list[str]]:
+    """The columns, by table, that ``named_ids`` looks at."""
+    columns: dict[str, list[str]] = {}
+    for naming in DAILY[entity].named_by:
+        columns.setdefault(naming.table, []).append(naming.column)
+    return columns
+
+
 def named_ids(entity: str, tables: Mapping[str, pa.Table]) -> list[int]:
     """Distinct ids, ascending, for ``extract_day(..., referenced_ids=)``. ``tables``: those of the entities that
     ``entities.DAILY[entity].named_by`` lists. For receipts the ids are of purchase orders, for contacts and locations

@@ -69,10 +69,11 @@ class Span:
             for about in (entity, *(DAILY[name] for name in entity.woken_by))
         }
         self._reader = self._readers[entity.name]
-        self._pages: list[str] = []
+        self._pages: list[str] = []  # of the window's list, in the order read
 
     def read(self) -> list[Share]:
         """One share a day. Raises ``ReadApart``, ``Drift`` as ``walk`` does, and ``SystemFault``."""
+        self._pages = []
         wanted = self._wanted()
         if self._entity.feed:
             if any(wanted):
