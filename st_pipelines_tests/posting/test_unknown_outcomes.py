@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from st_pipelines.posting.resolve import resolve_unknown
+from st_pipelines.posting.clock import Watch
+from st_pipelines.posting.resolve import Resolver, resolve_unknown
 from st_pipelines.posting.target import WrongCompany
 from st_pipelines_tests.posting.cases import (
     CONTEXT,
@@ -287,3 +288,20 @@ def test_resolving_in_the_wrong_books_stops(engine: Engine, target: FakeTarget) 
     with pytest.raises(WrongCompany):
         resolve_unknown(engine, target, INTEGRATION, CONTEXT, settings=FAST, clock=target.clock)
     assert states(engine, key(1)) == ["create unknown"]
+
+
+def test_asking_again_at_once_is_no_second_proof(engine: Engine, target: FakeTarget, clock: MovedClock) -> None:
+    weather_for_1(target, DROP_BEFORE)
+    plan(engine, [document(1)])
+    send(engine, target, settings=replace(SLOW, patience_s=-1000.0))
+    resolver = Resolver(engine, target, CONTEXT, (), SLOW, Watch(clock))
+    resolver.step()
+    clock.at += 10
+    assert resolver.step().open == 1
+    asked = len(target.questions)
+    for _ in range(3):
+        step = resolver.step()
+        assert (step.open, step.next_s) == (1, 10.0)
+    assert len(target.questions) == asked
+    clock.at += 10
+    assert resolver.step().returned == 1
