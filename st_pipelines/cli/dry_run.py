@@ -18,9 +18,9 @@ from sqlalchemy import Connection, select
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import posting
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.integrations.reconcile import stored_documents
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.stored import stored_documents
 from st_pipelines.posting import canonical, needs, versions
 from st_pipelines.posting.decide import Intent, Past, decide
 from st_pipelines.posting.target import CannotRender, Reference

@@ -12,9 +12,9 @@ from typing import Any
 from st_pipelines.audit.head import head
 from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
-from st_pipelines.integrations.reconcile import stored_documents
 from st_pipelines.integrations.road import Fact, Flow
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.stored import stored_documents
 from st_pipelines.posting import totals
 from st_pipelines.posting.facts import record_facts
 from st_pipelines.posting.plan import plan_documents

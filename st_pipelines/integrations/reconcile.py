@@ -11,12 +11,11 @@ from functools import cached_property
 
 from st_pipelines.audit.verify import verify
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.integrations.map_day import DOCUMENTS, LAYER, LINES, part
+from st_pipelines.integrations.map_day import DOCUMENTS, LAYER, part
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.stored import stored_documents
 from st_pipelines.integrations.witness import second_witness
-from st_pipelines.mapping.frames import MappedFrames
-from st_pipelines.mapping.rows import mapped_documents
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.reconcile import reconcile
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
@@ -94,25 +93,12 @@ def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     flows = [flow for flow in session.road.flows if flow.name in session.integration.flows and flow.reconciled_kinds]
     period = Period.month(month)
     # All of them, whatever their date: only the newest version tells whether a document still lies in this month.
-    documents = [
-        document for flow in flows for document in stored_documents(session, flow, _stored_days(session, flow))
-    ]
     read = {flow.name: _stored_days(session, flow) for flow in flows}
+    documents = [document for flow in flows for document in stored_documents(session, flow, read[flow.name])]
     witness = second_witness(session, flows, period, read, documents)
     return _reconcile(
         session, flows, period, documents, run_id, f"period_{month:%Y-%m}", _audit_verdict(session), witness
     )
-
-
-def stored_documents(session: Session, flow: Flow, keys: Sequence[str]) -> Iterator[MappedDocument]:
-    """The mapped documents of some days, oldest partition first."""
-    name = session.integration.name
-    for key in keys:
-        frames = MappedFrames(
-            session.store.read_table(name, LAYER, part(flow, DOCUMENTS), key),
-            session.store.read_table(name, LAYER, part(flow, LINES), key),
-        )
-        yield from mapped_documents(frames)
 
 
 def _stored_days(session: Session, flow: Flow) -> list[str]:
