@@ -51,6 +51,12 @@ def next_due_s(engine: Engine, context: RunContext, flows: Collection[str], leas
     return None if soonest is None else max(0.0, (soonest - now) / 1_000_000)
 
 
+def look_at_the_clock(engine: Engine, watch: Watch) -> None:
+    """Samples the database's clock, so that a step since the claim is seen before anything is sent."""
+    with ledger_faults_named(), reading(engine) as connection:
+        watch.now_us(connection)
+
+
 def require_space(engine: Engine, minimum_free_bytes: int) -> None:
     """Raises ``LedgerUnavailable`` where an embedded ledger could not record what is sent (C5)."""
     if engine.dialect.name != "sqlite" or not engine.url.database:

@@ -192,6 +192,7 @@ class _Session:
     def _answered(self, asked: Asked) -> list[Pair]:
         """What looking first (or after "already exists") means for each row; what is absent is sent."""
         pairs: list[Pair] = []
+        outlook.look_at_the_clock(self.engine, self.watch)  # it may have been set while the target was asked (L7)
         for index, row in enumerate(asked.rows):
             refusal = asked.refusals[index] if asked.refusals else None
             settled, stale = judged(self.target, row, asked, refusal)
