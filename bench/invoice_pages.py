@@ -38,7 +38,8 @@ def _invoice(rng: random.Random, id_: int) -> dict[str, Any]:
     customer, city = f"{rng.choice(_NAMES)}, {rng.choice(_NAMES)} {id_ % 977}", rng.choice(_CITIES)
     return {
         "id": id_, "syncStatus": rng.choice(("Posted", "Exported", "Pending")),
-        "summary": f"<p>{_text(rng, 14)}</p><ul><li>{_text(rng, 8)}</li></ul>", "referenceNumber": str(id_ - 7_000_000_000),
+        "summary": f"<p>{_text(rng, 14)}</p><ul><li>{_text(rng, 8)}</li></ul>",
+        "referenceNumber": str(id_ - 7_000_000_000),
         "invoiceDate": f"2026-10-{day:02d}T00:00:00Z", "dueDate": f"2026-11-{min(day, 30):02d}T00:00:00Z",
         "subTotal": _money(sub_total), "salesTax": _money(tax),
         "salesTaxCode": {"id": 301, "name": "Austin TX", "taxRate": 0.0825}, "total": _money(sub_total + tax),

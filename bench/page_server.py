@@ -1,5 +1,5 @@
-"""Serves pre-rendered invoice pages to the extraction benchmark. Invariant: it does next to nothing per request, so that
-what is measured is the client.
+"""Serves pre-rendered invoice pages to the extraction benchmark. Invariant: it does next to nothing per request, so
+that what is measured is the client.
 
 Run as ``python -m bench.page_server PAGE_SIZE``; prints its address. How many pages there are comes with the window:
 so many seconds does it end after 1 December 2026.

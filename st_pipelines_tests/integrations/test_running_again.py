@@ -1,4 +1,4 @@
-"""Days are run in any order, again, by two at once, and by a process that is killed: everything is in the books once."""
+"""Days are run in any order, again, by two at once, by a process that is killed: everything is in the books once."""
 
 import json
 import os
