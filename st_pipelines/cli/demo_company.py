@@ -44,7 +44,9 @@ class DemoCompany:
 
 
 @contextmanager
-def demo_company(name: str, home: Path, *, size: str, ticking: bool = False) -> Iterator[DemoCompany]:
+def demo_company(
+    name: str, home: Path, *, size: str, ticking: bool = False, month: str = "2026-10"
+) -> Iterator[DemoCompany]:
     """Everything running and connected. Points this process and its children at ``home`` by the environment."""
     home = home.resolve()
     environment = {
@@ -59,7 +61,7 @@ def demo_company(name: str, home: Path, *, size: str, ticking: bool = False) -> 
     if integration is None:
         raise LookupError(f"there is no integration {name!r} under {settings.mappings}")
     systems = (integration.source.system, integration.target.system)
-    with running_sandbox(home / "sandbox", systems=systems, size=size, ticking=ticking) as sandbox:
+    with running_sandbox(home / "sandbox", systems=systems, size=size, month=month, ticking=ticking) as sandbox:
         _connect(integration, settings, sandbox)
         yield DemoCompany(integration, settings, sandbox)
 
