@@ -8,7 +8,7 @@ Layout below the root, each part checked by ``names``::
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,8 @@ from st_pipelines.store.writer import TableWriter
 
 _RAW = "raw"
 _READ_ATTEMPTS = 5
+_WORTH_THREADS = 10_000  # rows
+_MOST_KNOWN = 20_000  # folders whose checked paths are remembered
 
 
 class NotStored(LookupError):
@@ -32,6 +34,8 @@ class Store:
     def __init__(self, root: str) -> None:
         self._root = UPath(root)
         self._unsynced: set[UPath] = set()
+        self._known: dict[tuple[str, ...], UPath] = {}
+        self._parents: dict[UPath, str] = {}
         self._lock = threading.Lock()
 
     # Raw pages
@@ -77,14 +81,13 @@ class Store:
         for attempt in range(_READ_ATTEMPTS):
             folder, found = self._find(integration, layer, table, partition)
             entry = found.tables[table]
-            if not entry.file:
+            if not entry.files:
                 empty = entry.arrow_schema().empty_table()
                 return empty if columns is None else empty.select(list(columns))
             try:
-                with (folder / entry.file).open("rb") as file:
-                    return pq.read_table(file, columns=None if columns is None else list(columns))
+                return pa.concat_tables([_read(folder / file, columns) for file in entry.files])
             except FileNotFoundError:
-                # Somebody replaced the partition between our two reads: its manifest names the new file.
+                # Somebody replaced the partition between our two reads: its manifest names the new files.
                 if attempt == _READ_ATTEMPTS - 1:
                     raise
         raise AssertionError("unreachable")
@@ -125,7 +128,7 @@ class Store:
         return self._find(integration, layer, entity, partition)[1]
 
     def _find(self, integration: str, layer: str, table: str, partition: str) -> tuple[UPath, Manifest]:
-        parent = manifest.parent_of(self._table(integration, layer, table)) or table
+        parent = self._parent(self._table(integration, layer, table)) or table
         folder = self._folder(integration, layer, parent, partition)
         found = manifest.read(folder)
         if found is None or table not in found.tables:
@@ -134,11 +137,36 @@ class Store:
             )
         return folder, found
 
+    def _parent(self, child: UPath) -> str:
+        """A child's parent is written once and never changes, so it is read once."""
+        known = self._parents.get(child)
+        if known is None:
+            known = manifest.parent_of(child)
+            if known:
+                self._parents[child] = known
+        return known
+
     def _table(self, integration: str, layer: str, table: str) -> UPath:
-        return self._root / names.name(integration) / names.name(layer) / names.name(table)
+        return self._known_path(
+            (integration, layer, table),
+            lambda: self._root / names.name(integration) / names.name(layer) / names.name(table),
+        )
 
     def _folder(self, integration: str, layer: str, table: str, partition: str) -> UPath:
-        return self._table(integration, layer, table) / names.partition(partition)
+        return self._known_path(
+            (integration, layer, table, partition),
+            lambda: self._table(integration, layer, table) / names.partition(partition),
+        )
+
+    def _known_path(self, parts: tuple[str, ...], make: Callable[[], UPath]) -> UPath:
+        """Paths are costly to make and asked for again and again."""
+        found = self._known.get(parts)
+        if found is None:
+            found = make()
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[parts] = found
+        return found
 
     def _sync_pages(self) -> None:
         """Under the lock, so that nobody writes a manifest while another thread still syncs its pages."""
@@ -146,3 +174,10 @@ class Store:
             for folder in self._unsynced:
                 durable.sync(folder)
             self._unsynced.clear()
+
+
+def _read(file: UPath, columns: Sequence[str] | None) -> pa.Table:
+    with file.open("rb") as opened:
+        parquet = pq.ParquetFile(opened, pre_buffer=False)
+        many = parquet.metadata.num_rows > _WORTH_THREADS  # with few rows, handing out columns is most of the work
+        return parquet.read(columns=None if columns is None else list(columns), use_threads=many)

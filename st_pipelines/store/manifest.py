@@ -17,11 +17,12 @@ FILE, PART_OF = "manifest.json", "part_of.txt"
 
 
 class TableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``file`` is empty where the table has no rows: an empty day costs one file. ``schema``: Arrow IPC, base64."""
+    """``files`` hold the rows one after the other; none where there are no rows, so that an empty day costs one file.
+    ``schema``: Arrow IPC, base64."""
 
     rows: int
     schema: str
-    file: str = ""
+    files: list[str] = []
     sha256: str = ""
 
     def arrow_schema(self) -> pa.Schema:

@@ -10,7 +10,8 @@ import pytest
 from upath import UPath
 
 from st_pipelines.store.files import NotStored, Store
-from st_pipelines.store.writer import ROW_GROUP, TableWriter
+from st_pipelines.store.stream import ROW_GROUP, ROW_GROUPS_PER_FILE
+from st_pipelines.store.writer import TableWriter
 
 PARENT = pa.schema([("id", pa.int64()), ("total", pa.decimal128(23, 8))])
 CHILD = pa.schema([("parent_id", pa.int64()), ("text", pa.string())])
@@ -74,6 +75,19 @@ def test_the_same_rows_give_the_same_digest_however_they_arrive(store: Store) ->
         digests.add(writer.digest)
         assert store.read_table("demo", "source", "invoices", "2026-10-01").equals(rows)
     assert len(digests) == 1
+
+
+def test_a_long_table_lies_in_several_files_and_is_read_as_one(tmp_path: Path) -> None:
+    store, rows = Store(str(tmp_path)), 2 * ROW_GROUP * ROW_GROUPS_PER_FILE + 17
+    table = pa.table({"id": range(rows), "total": [None] * rows}, schema=PARENT)
+    store.write_table("demo", "source", "invoices", "2026-10-01", table)
+    assert len(list((tmp_path / "demo/source/invoices/2026-10-01").glob("*.parquet"))) == 3
+    assert store.read_table("demo", "source", "invoices", "2026-10-01").equals(table)
+    with pytest.raises(RuntimeError, match="moved"), _writer(store) as writer:
+        writer.write("invoices", table)
+        raise RuntimeError("moved")
+    store.write_table("demo", "source", "invoices", "2026-10-01", table.slice(0, 5))
+    assert len(list((tmp_path / "demo/source/invoices/2026-10-01").iterdir())) == 2, "files were left behind"
 
 
 def test_an_empty_day_keeps_its_columns_and_costs_one_file(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@
 Here the buffers are made with numpy; it costs the same time.
 """
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from operator import index, is_not
 from typing import Any
@@ -12,35 +13,37 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-_utf8: Callable[[Any], bytes] = str.encode
-
 
 def texts(values: Sequence[str | None]) -> pa.Array:
     """Raises ``TypeError``, and ``UnicodeError`` for a lone surrogate."""
     validity, nulls = _validity(values)
-    encoded: list[bytes] = list(map(_utf8, ["" if value is None else value for value in values] if nulls else values))
-    offsets = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(values)), out=offsets[1:])
-    if offsets[-1] >= 2**31:
+    present: Sequence[Any] = ["" if value is None else value for value in values] if nulls else values
+    joined = "".join(present)
+    data = joined.encode()
+    sizes: Iterable[int] = map(len, present)
+    if len(data) != len(joined):
+        sizes = (len(value) if value.isascii() else len(value.encode()) for value in present)
+    if len(data) >= 2**31:
         raise OverflowError("more than 2 GiB of text in one column of one page")
-    buffers = [validity, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(b"".join(encoded))]
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum(np.fromiter(sizes, np.int32, len(values)), out=offsets[1:])
+    buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(data)]
     return pa.Array.from_buffers(pa.string(), len(values), buffers, nulls)
 
 
 def wholes(values: Sequence[int | None]) -> pa.Array:
     """64-bit integers. Raises ``OverflowError`` beyond them, ``TypeError`` for anything else."""
     validity, nulls = _validity(values)
-    plain: Sequence[Any] = [0 if value is None else value for value in values] if nulls else values
-    data = np.fromiter(map(index, plain), np.int64, len(values))
+    present: Sequence[Any] = [0 if value is None else value for value in values] if nulls else values
+    data = array("q", present)
     return pa.Array.from_buffers(pa.int64(), len(values), [validity, pa.py_buffer(data)], nulls)
 
 
 def flags(values: Sequence[bool | None]) -> pa.Array:
-    """True, false or null. Raises ``TypeError`` for anything else."""
-    if not all(value is None or value is True or value is False for value in values):
-        raise TypeError("not a flag")
+    """True, false or null. Raises ``TypeError`` for a text or a fraction."""
     validity, nulls = _validity(values)
-    data = np.packbits(np.fromiter(map(bool, values), np.bool_, len(values)), bitorder="little")
+    present: Sequence[Any] = [False if value is None else value for value in values] if nulls else values
+    data = np.packbits(np.fromiter(map(index, present), np.bool_, len(values)), bitorder="little")
     return pa.Array.from_buffers(pa.bool_(), len(values), [validity, pa.py_buffer(data)], nulls)
 
 

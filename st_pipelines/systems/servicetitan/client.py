@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     private_network: bool = False
     rate_per_s: float = 60.0
     timeout_s: float = 100.0
-    page_size: int = 500
+    page_size: int = 300
     look_ahead: int = 3
     overlap_s: float = 600.0
     span_records: int = 5000

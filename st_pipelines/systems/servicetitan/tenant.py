@@ -33,7 +33,7 @@ class Reading:
     records (and the most ids) for which several days are read together, because these are in memory."""
 
     overlap: timedelta = timedelta(minutes=10)
-    page_size: int = 500
+    page_size: int = 300  # 54 pages a second are more than 16,000 records, and a page is a megabyte
     look_ahead: int = 3
     attempts: int = 4
     span_records: int = 5000

@@ -42,7 +42,11 @@ def walk(reader: PageReader, params: Params, *, closed: bool) -> Iterator[Read]:
             total = read.page.total
         elif read.ids and read.ids[0] == before:
             raise Drift(f"page {number} begins like the one before, with id {before}")
-        different.add(read.ids)
+        try:
+            different.add(read.ids)
+        except Unsorted:
+            reader.ordered = False
+            raise
         anonymous += read.rows - len(read.ids)
         before = read.ids[0] if read.ids else -1
         yield read
