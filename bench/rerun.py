@@ -1,8 +1,8 @@
 """A month that is posted already, run once more: what the asset bodies do, what is sent, what is asked.
 
 The first run goes through Dagster as ``st-pipelines demo`` does. The second calls what the bodies of all three jobs
-The first run goes through Dagster as ``st-pipelines demo`` does. The second calls what the bodies of all three jobs
 call (reference data, days, period), so that Dagster and process start are not in it; a third goes through Dagster.
+"""
 
 import os
 import tempfile
