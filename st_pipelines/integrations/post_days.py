@@ -62,7 +62,8 @@ def post_days(
         )  # fmt: skip
     context = session.context(run_id, actor)
     settings = pace(session.target)
-    summary = post(session.engine, session.target, integration.name, [flow.name], context, settings=settings)
+    summary = post(session.engine, session.target, integration.name, [flow.name], context,
+                   pinned=integration.target.companies, settings=settings)  # fmt: skip
     return summary, _outcomes(session, flow, days)
 
 

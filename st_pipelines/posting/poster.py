@@ -34,9 +34,13 @@ __all__ = ["PostSettings", "PostSummary", "post"]
 
 def post(
     engine: Engine, target: Target, integration: str, flows: Collection[str], context: RunContext, *,
-    settings: PostSettings | None = None, clock: Clock | None = None, jitter: random.Random | None = None,
+    pinned: Collection[str] = (), settings: PostSettings | None = None, clock: Clock | None = None,
+    jitter: random.Random | None = None,
 ) -> PostSummary:  # fmt: skip
     """Posts everything claimable of these flows (none named = all), after settling what is unknown.
+
+    ``pinned``: companies that must be the right ones too before anything is sent, whether or not it is for them: where
+    one of them is wrong, so may be the connection (M1).
 
     Ends when nothing is claimable now or soon (``settings.patience_s``). ``WrongCompany`` and ``LedgerUnavailable`` say
     that nothing more is sent; what ``target.check_company`` raises where the target cannot be reached passes too.
@@ -54,15 +58,17 @@ def post(
     watch = Watch(clock)
     with Owner() as owner, ThreadPoolExecutor(target.max_concurrency, thread_name_prefix="post") as pool:
         sender = Sender(target, pool, breaker, settings, watch)
-        return _Session(engine, context, flows, owner.name, sender).run()
+        return _Session(engine, context, flows, owner.name, sender, pinned).run()
 
 
 log = logging.getLogger(__name__)
 
 
 class _Session:
-    def __init__(self, engine: Engine, context: RunContext, flows: Collection[str], owner: str, sender: Sender) -> None:
+    def __init__(self, engine: Engine, context: RunContext, flows: Collection[str], owner: str, sender: Sender,
+                 pinned: Collection[str]) -> None:  # fmt: skip
         self.engine, self.context, self.flows, self.owner, self.sender = engine, context, tuple(flows), owner, sender
+        self.pinned = frozenset(pinned)
         self.target, self.settings, self.watch = sender.target, sender.settings, sender.watch
         self.clock, self.breaker = sender.watch.clock, sender.breaker
         self.resolver = Resolver(engine, self.target, context, self.flows, self.settings, self.watch)
@@ -123,7 +129,8 @@ class _Session:
         """What is unknown goes before anything new (G6)."""
         expired = leases.expire(self.engine, self.context, self.watch, own=(self.owner,))
         self.next_lease_us = expired.next_us
-        self.companies.check(outlook.open_companies(self.engine, self.context, self.flows))
+        opened = outlook.open_companies(self.engine, self.context, self.flows)
+        self.companies.check(sorted({*opened, *self.pinned}) if opened else ())
         step = self.resolver.step()
         self.next_unknown_s = step.next_s
         self.summary.settled += step.posted

@@ -221,6 +221,16 @@ def test_the_wrong_books_stop_everything_before_the_first_byte(engine: Engine, t
     prove(engine)
 
 
+def test_one_wrong_pin_stops_what_is_meant_for_the_right_books_too(engine: Engine, target: FakeTarget) -> None:
+    target.books_of = "10USA"
+    assert send(engine, target, pinned=("10USA", "20USA")).sent == 0 and target.checked == []  # nothing to send
+    plan(engine, [document(1)])
+    with pytest.raises(WrongCompany, match="20USA"):
+        send(engine, target, pinned=("10USA", "20USA"))
+    assert target.sent == [] and states(engine) == ["create planned"]
+    prove(engine)
+
+
 def test_every_company_is_checked_once_a_session(engine: Engine, target: FakeTarget) -> None:
     plan(engine, [document(1), document(2), document(3, company="20USA")])
     send(engine, target)
