@@ -119,8 +119,9 @@ def _moves(row: Claimed, outcome: Settled, now: int, pause: float) -> list[Move]
         done.content |= {"how": outcome.how, **_amount(row)}
         return [done]
     if isinstance(outcome, Refused):
+        named = not outcome.field or outcome.reason.startswith(f"{outcome.field}:")
         return [move("rejected", "rejected", reason_code=(outcome.code or "refused")[:64],
-                     reason=f"{outcome.field}: {outcome.reason}" if outcome.field else outcome.reason)]  # fmt: skip
+                     reason=outcome.reason if named else f"{outcome.field}: {outcome.reason}")]  # fmt: skip
     if isinstance(outcome, Unknown):
         return [move("unknown", "unknown", sent_at=now, absences=0, read_backs=0, reason_code="unknown",
                      reason=outcome.reason)]  # fmt: skip
