@@ -1,27 +1,35 @@
 """The client against the house's own ServiceTitan sandbox: a month lands whole, by lists and by feed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
 import pyarrow as pa
 import pytest
+from sqlalchemy import Engine
 
+from st_pipelines.credentials.keyring import Keyring
+from st_pipelines.credentials.secret import Secret
+from st_pipelines.credentials.vault import Connection
 from st_pipelines.sandbox.server import running_sandbox
 from st_pipelines.store.files import Store
 from st_pipelines.systems.servicetitan import documents
+from st_pipelines.systems.servicetitan.client import connect
 from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE
 from st_pipelines.systems.servicetitan.extract import extract_day, extract_reference
 from st_pipelines.systems.servicetitan.named import named_ids
+from st_pipelines.systems.servicetitan.pages import SourceKeepsMoving
 from st_pipelines.systems.servicetitan.ping import NEEDED, ping
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 from st_pipelines.systems.servicetitan.writeback import Mark, mark_exported
 from st_pipelines_tests.servicetitan.test_documents_from_records import Options
 
 TENANT, ZONE = "1234567", ZoneInfo("America/Chicago")
+SECRETS = {"app_key": "ak1", "client_id": "cid", "client_secret": "cs"}
 DAYS = [datetime(2026, 10, 1, tzinfo=ZONE) + timedelta(days=n) for n in range(31)]
 
 
@@ -32,24 +40,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(address: str, connected: Callable[..., ServiceTitan]) -> ServiceTitan:
+def client(address: str, shared: tuple[Engine, Keyring]) -> Iterator[ServiceTitan]:
     httpx.post(f"{address}/_sandbox/reset").raise_for_status()
     httpx.post(f"{address}/_sandbox/settings", json={"rate_per_s": 0}).raise_for_status()
-    # What the sandbox expects is public in its own documentation.
-    from st_pipelines.credentials.secret import Secret
-    from st_pipelines_tests.servicetitan import conftest
-
-    made = conftest.connection
-
-    def sandboxed(name: str, at: str, **settings: Any) -> Any:
-        found = made(name, at, **settings)
-        secrets = {"app_key": Secret("ak1.sandbox"), "client_id": Secret("cid.sandbox"),
-                   "client_secret": Secret("cs.sandbox")}  # fmt: skip
-        return type(found)(found.name, found.system, found.settings, secrets)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conftest, "connection", sandboxed)
-        return connected(address, page_size=20)
+    secrets = {name: Secret(f"{start}.sandbox") for name, start in SECRETS.items()}
+    settings = {"tenant": TENANT, "base_url": address, "auth_url": address, "rate_per_s": 2000, "page_size": 20}
+    made = connect(Connection(f"sb_{uuid4().hex[:8]}", "servicetitan", settings, secrets), *shared)
+    yield made
+    made.close()
 
 
 def _state(address: str, entity: str) -> list[dict[str, Any]]:
@@ -58,13 +56,11 @@ def _state(address: str, entity: str) -> list[dict[str, Any]]:
     return records
 
 
-def _land(client: ServiceTitan, store: Store, day: datetime) -> Mapping[str, pa.Table]:
-    key, landed = day.date().isoformat(), {}
+def _land(client: ServiceTitan, store: Store, key: str, start: datetime, end: datetime) -> Mapping[str, pa.Table]:
+    landed: dict[str, pa.Table] = {}
     for name, about in DAILY.items():
-        ids = named_ids(name, landed)
-        got = extract_day(client, store, "demo", name, key, day, day + timedelta(days=1), referenced_ids=ids)
-        assert got.unreadable == 0
-        assert got.missing == ()
+        got = extract_day(client, store, "demo", name, key, start, end, referenced_ids=named_ids(name, landed))
+        assert (got.unreadable, got.missing) == (0, ())
         landed |= {table: store.read_table("demo", "source", table, key) for table in about.tables}
     return landed
 
@@ -74,33 +70,36 @@ def test_ping_finds_everything_in_order(client: ServiceTitan) -> None:
 
 
 def test_a_month_lands_every_document_in_its_latest_state(client: ServiceTitan, address: str, tmp_path: Path) -> None:
-    store, latest = Store(str(tmp_path)), {name: {} for name in ("invoices", "payments", "bills")}
+    store, end = Store(str(tmp_path)), DAYS[-1] + timedelta(days=1)
     for name in REFERENCE:
         assert extract_reference(client, store, "demo", name).records > 0
     reference = {name: store.read_table("demo", "reference", f"source_{name}", "current") for name in REFERENCE}
-    for day in DAYS:
-        tables = {**reference, **_land(client, store, day)}
-        for name, build in (
-            ("invoices", documents.invoices),
-            ("payments", documents.payments),
-            ("bills", documents.bills),
-        ):
-            frame, _ = build(tables, TENANT, Options())
-            assert set(frame["unreadable"].to_pylist()) <= {""}
-            latest[name] |= {row["source_id"]: row for row in frame.to_pylist()}
-        customers = documents.customers(tables, TENANT)
-        assert {key for name in ("invoices", "payments") for key in _keys(tables, name)} <= set(
-            customers["doc_key"].to_pylist()
-        )
-        assert set(customers["unreadable"].to_pylist()) <= {""}
-        assert documents.vendors(tables, TENANT).num_rows >= tables["vendors"].num_rows
-    first, last = DAYS[0].isoformat(), (DAYS[-1] + timedelta(days=1)).isoformat()
-    for name in latest:
-        there = {str(one["id"]): one for one in _state(address, name) if _within(one["modifiedOn"], first, last)}
-        assert there.keys() <= latest[name].keys()
-        for identity, record in there.items():
-            assert latest[name][identity]["is_active"] == record["active"], (name, identity)
-    assert any(not row["is_active"] for row in latest["bills"].values()), "no cancelled bill in the sandbox"
+    tables = {**reference, **_land(client, store, "2026-10", DAYS[0], end)}
+    builders = {"invoices": documents.invoices, "payments": documents.payments, "bills": documents.bills}
+    for name, build in builders.items():
+        frame, _ = build(tables, TENANT, Options())
+        assert set(frame["unreadable"].to_pylist()) == {""}
+        landed = {row["source_id"]: row["is_active"] for row in frame.to_pylist()}
+        there = {str(one["id"]): one["active"] for one in _state(address, name) if _within(one, DAYS[0], end)}
+        assert there.items() <= landed.items()
+        assert not all(landed.values()), f"the sandbox holds no cancelled {name}"
+    customers = documents.customers(tables, TENANT)
+    assert set(customers["unreadable"].to_pylist()) == {""}
+    assert set(customers["doc_key"].to_pylist()) >= _keys(tables, "invoices") | _keys(tables, "payments")
+    assert documents.vendors(tables, TENANT).num_rows > 0
+    assert documents.facts(tables, TENANT).num_rows > 0
+
+
+def test_the_days_together_hold_what_the_whole_holds(client: ServiceTitan, tmp_path: Path) -> None:
+    store, middle = Store(str(tmp_path)), DAYS[10:16]
+    for name in ("invoices", "payments", "bills"):
+        extract_day(client, store, "demo", name, "2026-10", middle[0], middle[-1])
+        for day in middle[:-1]:
+            extract_day(client, store, "demo", name, day.date().isoformat(), day, day + timedelta(days=1))
+        keys = [day.date().isoformat() for day in middle[:-1]]
+        whole = set(store.read_table("demo", "source", name, "2026-10")["id"].to_pylist())
+        assert set(store.read_partitions("demo", "source", name, keys)["id"].to_pylist()) == whole
+        assert whole
 
 
 def test_landing_a_day_twice_changes_nothing(client: ServiceTitan, tmp_path: Path) -> None:
@@ -113,8 +112,6 @@ def test_landing_a_day_twice_changes_nothing(client: ServiceTitan, tmp_path: Pat
 def test_a_row_that_slips_between_two_pages_unseen_is_noticed(
     client: ServiceTitan, address: str, tmp_path: Path
 ) -> None:
-    from st_pipelines.systems.servicetitan.pages import SourceKeepsMoving
-
     httpx.post(f"{address}/_sandbox/settings", json={"drift": "omit"}).raise_for_status()
     store = Store(str(tmp_path))
     with pytest.raises(SourceKeepsMoving):
@@ -154,6 +151,5 @@ def _keys(tables: Mapping[str, pa.Table], name: str) -> set[str]:
     return {f"ST:{TENANT}:customer:{one}" for one in tables[name]["customer_id"].to_pylist() if one is not None}
 
 
-def _within(stamp: str, first: str, last: str) -> bool:
-    at = datetime.fromisoformat(stamp)
-    return datetime.fromisoformat(first) <= at < datetime.fromisoformat(last)
+def _within(record: dict[str, Any], first: datetime, last: datetime) -> bool:
+    return first <= datetime.fromisoformat(record["modifiedOn"]) < last

@@ -3,12 +3,11 @@
 Invariant: every row of the list comes out once, and every row of the feed that was modified in the window; a row that
 the feed has not shown yet keeps ``active`` unknown, and its document is held.
 
-A feed starts at a date and has no end, no order that may be relied on, and no page size. It is left early only when a
-whole page lies well behind the window and the feed has shown all that the list holds.
+A feed starts at a date and has no end, no order that may be relied on, and no page size: it is always read to its end,
+so an old day costs the pages of all that was modified since. ``extract_days`` reads it once for many days.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -19,8 +18,6 @@ from st_pipelines.systems.servicetitan.columns import exact_instants
 from st_pipelines.systems.servicetitan.decode import Unreadable
 from st_pipelines.systems.servicetitan.pages import PageReader, Read, Window, day_before, values
 from st_pipelines.systems.servicetitan.walk import walk
-
-_WELL_BEHIND = timedelta(days=2)
 
 
 class Standing:
@@ -35,10 +32,6 @@ class Standing:
     def records(self) -> list[Any]:
         """By id, so that the same day gives the same table."""
         return [self._newest[one][2] for one in sorted(self._newest)]
-
-    @property
-    def unseen_in_the_feed(self) -> set[int]:
-        return {one for one, (_, from_feed, _) in self._newest.items() if not from_feed}
 
     def add(self, reader: PageReader, read: Read, window: Window, *, from_feed: bool) -> None:
         """Of two versions the later wins; of the same one the feed's, because it says more."""
@@ -72,8 +65,6 @@ def read_window(reader: PageReader, window: Window) -> Standing:
         found.add(reader, read, window, from_feed=False)
     for read in _feed(reader, window):
         found.add(reader, read, window, from_feed=True)
-        if _is_well_behind(reader, read, window) and not found.unseen_in_the_feed:
-            break
     return found
 
 
@@ -99,14 +90,7 @@ def read_windows(
         add(read, from_feed=False)
     for read in _feed(reader, whole):
         add(read, from_feed=True)
-        if _is_well_behind(reader, read, whole) and not any(day.unseen_in_the_feed for day in found):
-            break
     return found
-
-
-def _is_well_behind(reader: PageReader, read: Read, window: Window) -> bool:
-    modified = [at for at in values(read.tables[reader.shape.name], "modified_at") if at is not None]
-    return bool(modified) and min(modified) >= window.end + _WELL_BEHIND
 
 
 def _feed(reader: PageReader, window: Window) -> Iterator[Read]:
