@@ -13,7 +13,7 @@ from st_pipelines.database import guards
 from st_pipelines.database.engine import reading, transaction
 from st_pipelines.database.schema import ledger_identity
 
-REVISIONS = ("0001",)  # in order; the last one is what this code needs
+REVISIONS = ("0001", "0002", "0003", "0004")  # in order; the last one is what this code needs
 _LOCK = 0x53545F4D4947  # any fixed number: the advisory lock of migrations on PostgreSQL
 
 

@@ -86,21 +86,21 @@ def test_processes_that_start_at_once_migrate_once(database_url: str) -> None:
         subprocess.Popen(
             [sys.executable, "-c", program, database_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        for _ in range(4)
+        for _ in range(3)
     ]
     for process in running:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     answers = sorted(process.communicate(timeout=60)[0].strip() for process in running)
-    assert [process.returncode for process in running] == [0, 0, 0, 0]
-    assert answers == ["False", "False", "False", "True"]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert answers == ["False", "False", "True"]
 
 
 def test_a_newer_schema_is_refused_with_both_versions_named(engine: Engine) -> None:
     with transaction(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9001'"))
-    with pytest.raises(SchemaTooNew, match=r"'9001'.*'0001'.*install the newer"):
+    with pytest.raises(SchemaTooNew, match=r"'9001'.*'0004'.*install the newer"):
         upgrade(engine)
 
 

@@ -1,0 +1,8 @@
+"""The inbox of webhook deliveries."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    pass
