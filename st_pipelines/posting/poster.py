@@ -123,7 +123,7 @@ class _Session:
         """A new batch is claimed while the threads still have work, so that they never wait for the ledger."""
         if self.sender.stop.is_set() or self.dry or self._paused():
             return False
-        return self.in_hand <= self.target.max_concurrency
+        return self.in_hand <= self.sender.window.width
 
     def _settle(self) -> None:
         """What is unknown goes before anything new (G6)."""
@@ -142,7 +142,8 @@ class _Session:
             self._progress()
 
     def _fill(self) -> None:
-        rows = claim.claim(self.engine, self.context, self.owner, self.flows, limit=self.settings.batch,
+        limit = self.sender.window.share(self.settings.batch)
+        rows = claim.claim(self.engine, self.context, self.owner, self.flows, limit=limit,
                            lease_s=self.settings.lease_s, watch=self.watch)  # fmt: skip
         self.in_hand += len(rows)
         if not rows:

@@ -1,6 +1,7 @@
 """The threads that talk to the target. Invariant: nothing leaves without enough of its lease, by two clocks (L7).
 
-Each task ends as one result in a queue that the session reads; a task never raises and never touches the ledger.
+How many of them talk at once is the window's to say: a target that chokes is asked for less (G5). Each task ends as one
+result in a queue that the session reads; a task never raises and never touches the ledger.
 """
 
 import threading
@@ -15,7 +16,8 @@ from st_pipelines.posting.claimed import Claimed
 from st_pipelines.posting.clock import Watch
 from st_pipelines.posting.judge import Answer, ask
 from st_pipelines.posting.settings import PostSettings
-from st_pipelines.posting.target import NotSent, Outcome, Refused, Target, Unknown, WrongCompany
+from st_pipelines.posting.target import NotSent, Outcome, Posted, Refused, Target, Unknown, WrongCompany
+from st_pipelines.posting.window import Window
 
 BEFORE_SENDING, AFTER_REFUSAL, AFTER_POSTING = "before sending", "after a refusal", "after posting"
 
@@ -46,6 +48,7 @@ class Sender:
 
     def __init__(self, target: Target, pool: Executor, breaker: Breaker, settings: PostSettings, watch: Watch) -> None:
         self.target, self.pool, self.breaker, self.settings, self.watch = target, pool, breaker, settings, watch
+        self.window = Window(target.max_concurrency)
         self.results: SimpleQueue[Sent | Asked] = SimpleQueue()
         self.stop = threading.Event()
         self.wrong_company: WrongCompany | None = None
@@ -69,10 +72,12 @@ class Sender:
         return batch
 
     def _send(self, row: Claimed) -> None:
-        hindered = self._hindered(row)
-        if hindered is not None:
-            self.results.put(Sent(row, hindered, False))
-            return
+        with self.window.permit() as started:  # what hinders it is looked at after the wait, not before
+            hindered = self._hindered(row)
+            result = self._sent(row, started) if hindered is None else Sent(row, hindered, False)
+        self.results.put(result)
+
+    def _sent(self, row: Claimed, started: int) -> Sent:
         outcome: Outcome
         try:
             outcome = self.target.send(row.write())
@@ -82,7 +87,8 @@ class Sender:
         except Exception as error:  # noqa: BLE001 (it may have left: unknown, recorded, settled by reading back)
             outcome = Unknown(f"sending raised {type(error).__name__}: {error}")
         self.breaker.record(outcome)
-        self.results.put(Sent(row, outcome, True))
+        self.window.settled(started, answered=isinstance(outcome, Posted | Refused))
+        return Sent(row, outcome, True)
 
     def _hindered(self, row: Claimed) -> NotSent | None:
         if self.stop.is_set():
@@ -102,13 +108,15 @@ class Sender:
         references = list(dict.fromkeys(reference for row in rows for reference in row.references_asked))
         answer: dict[str, Any] = {}
         fault = ""
-        try:
-            answer = dict(ask(self.target, kind, company, references))
-        except WrongCompany as error:
-            self._stop_for(error)
-            fault = f"answered by other books: {error}"
-        except Exception as error:  # noqa: BLE001 (no answer = no sending; the fault is recorded with every row)
-            fault = f"{type(error).__name__}: {error}"
+        with self.window.permit() as started:
+            try:
+                answer = dict(ask(self.target, kind, company, references))
+            except WrongCompany as error:
+                self._stop_for(error)
+                fault = f"answered by other books: {error}"
+            except Exception as error:  # noqa: BLE001 (no answer = no sending; the fault is recorded with every row)
+                fault = f"{type(error).__name__}: {error}"
+            self.window.settled(started, answered=not fault)
         self.results.put(Asked(purpose, rows, answer, fault, refusals))
 
     def _stop_for(self, error: WrongCompany) -> None:
