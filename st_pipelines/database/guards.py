@@ -20,6 +20,7 @@ _IDENTITY = ("posting_id", "integration", "flow", "kind", "doc_key", "seq", "op"
 _VERSION = ("version_id", "integration", "flow", "doc_key", "version", "kind", "content_sha256", "source_sha256",
             "mapping_version", "disposition", "reason", "company", "currency", "amount_minor", "business_date",
             "partition_key", "label", "document", "run_id", "recorded_at")  # fmt: skip
+_DELIVERY = ("n", "connection", "event_key", "received_at", "event_type", "body_sha256", "body")
 
 
 def _changes(*columns: str) -> str:
@@ -60,6 +61,14 @@ RULES: tuple[tuple[str, str, str, str, str], ...] = (
     ("audit_event_next", "audit_event", "INSERT",
      "NEW.n <> (SELECT coalesce(max(n), 0) + 1 FROM audit_event)",
      "the audit trail has no gaps"),
+    ("inbox_event_starts_untouched", "inbox_event", "INSERT",
+     "NEW.state NOT IN ('pending', 'unusable') OR NEW.attempts <> 0 OR NEW.not_before <> 0",
+     "a delivery starts pending or unusable, and untried"),
+    ("inbox_event_fixed", "inbox_event", "UPDATE", _changes(*_DELIVERY), "a delivery never changes"),
+    ("inbox_event_settled", "inbox_event", "UPDATE", "OLD.state <> 'pending' OR NEW.attempts < OLD.attempts",
+     "a settled delivery stays settled"),
+    ("inbox_event_kept", "inbox_event", "DELETE", "OLD.handled_at IS NULL",
+     "a delivery is kept until it was handled"),
 )  # fmt: skip
 
 
@@ -72,7 +81,7 @@ def install(connection: Connection) -> None:
         for statement in _postgresql(*rule) if postgresql else _sqlite(*rule):
             connection.exec_driver_sql(statement)
     if postgresql:
-        for table in ("posting", "document_version", "control_line", "audit_event"):
+        for table in ("posting", "document_version", "control_line", "audit_event", "inbox_event"):
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_not_truncated ON {table}")
             connection.exec_driver_sql(
                 f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "

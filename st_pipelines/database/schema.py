@@ -235,3 +235,31 @@ ledger_identity = Table(
     Column("ledger_id", String(64), nullable=False),
     Column("epoch", BigInteger, nullable=False),
 )  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------- the inbox
+INBOX_STATES = ("pending", "done", "ignored", "unusable")
+
+inbox_event = Table(
+    "inbox_event", metadata,
+    Column("n", Key, primary_key=True, autoincrement=True),
+    Column("connection", String(64), nullable=False),
+    Column("event_key", String(300), nullable=False),                 # the event's own id, else sha256:<hex of body>
+    Column("received_at", BigInteger, nullable=False),
+    Column("event_type", String(200), nullable=False, server_default=""),  # as received; the sender's word, a hint
+    Column("body_sha256", String(64), nullable=False),
+    Column("state", String(12), nullable=False, server_default="pending"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", BigInteger, nullable=False, server_default="0"),
+    Column("handled_at", BigInteger),
+    Column("run_id", String(64), nullable=False, server_default=""),
+    Column("body", LargeBinary, nullable=False),                      # raw bytes; last, so that the rest reads fast
+    UniqueConstraint("connection", "event_key", name="inbox_event_once"),
+    _one_of("state", INBOX_STATES),
+    CheckConstraint("(state = 'pending') = (handled_at IS NULL)", name="handled_has_time"),
+    sqlite_autoincrement=True,  # a number is never used again, also after a purge
+)  # fmt: skip
+Index("inbox_event_pending", inbox_event.c.connection, inbox_event.c.n,
+      sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'"))  # fmt: skip
+Index("inbox_event_handled", inbox_event.c.handled_at,
+      sqlite_where=text("handled_at IS NOT NULL"), postgresql_where=text("handled_at IS NOT NULL"))  # fmt: skip

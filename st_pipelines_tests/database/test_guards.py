@@ -153,7 +153,7 @@ def test_a_posting_cannot_start_posted(engine: Engine) -> None:
 def test_truncate_is_refused_on_postgresql(engine: Engine) -> None:
     if engine.dialect.name != "postgresql":
         pytest.skip("SQLite has no TRUNCATE")
-    for table in ("posting", "document_version", "control_line", "audit_event"):
+    for table in ("posting", "document_version", "control_line", "audit_event", "inbox_event"):
         with pytest.raises(DBAPIError, match="never deleted"), transaction(engine) as connection:
             connection.execute(text(f"TRUNCATE {table} CASCADE"))
 
