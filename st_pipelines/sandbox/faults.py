@@ -94,10 +94,12 @@ class Armed:
 
 
 class FaultBoard:
-    """What is armed for one system. ``system_actions``: name to meaning of what that system's routes can do."""
+    """What is armed for one system. ``system_actions``: name to meaning of what that system's routes can do. ``wire``:
+    actions of which only one is carried out; none where what is armed is no request."""
 
-    def __init__(self, system_actions: Mapping[str, str]) -> None:
-        self.actions = {**WIRE_ACTIONS, **system_actions}
+    def __init__(self, system_actions: Mapping[str, str], wire: Mapping[str, str] = WIRE_ACTIONS) -> None:
+        self.actions = {**wire, **system_actions}
+        self._deciding = wire.keys() - {"delay"}
         self._armed: list[Armed] = []
         self._numbers = 0
 
@@ -130,7 +132,7 @@ class FaultBoard:
         due: list[Fault] = []
         decided = False
         for armed in self._armed:
-            decides = armed.fault.action in WIRE_ACTIONS and armed.fault.action != "delay"
+            decides = armed.fault.action in self._deciding
             if decides and decided:
                 continue
             if armed.fires(method, path, query, body):

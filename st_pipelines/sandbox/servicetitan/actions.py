@@ -14,6 +14,7 @@ from st_pipelines.sandbox.business.company import ACCOUNTS, SERVICES, TAX_ZONE, 
 from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.servicetitan import stamps
 from st_pipelines.sandbox.servicetitan.records import amounts
+from st_pipelines.sandbox.servicetitan.webhooks import Announce, nobody
 
 Record = dict[str, Any]
 _CENT = Decimal("0.01")
@@ -27,24 +28,30 @@ class ActionRefused(ValueError):
 class Actions:
     """``run({"action": …})`` or the methods themselves."""
 
-    def __init__(self, books: Books, clock: Clock) -> None:
-        self._books, self._clock = books, clock
+    def __init__(self, books: Books, clock: Clock, announce: Announce = nobody) -> None:
+        self._books, self._clock, self._announce = books, clock, announce
+        self._made: list[tuple[str, Record, str]] = []
 
     def run(self, order: dict[str, Any]) -> list[Record]:
         known: dict[str, Callable[..., list[Record]]] = {
             "edit_invoice_line": self.edit_invoice_line, "void_invoice": self.void_invoice,
             "apply_payment": self.apply_payment, "receive_purchase_order": self.receive_purchase_order,
             "add_invoice": self.add_invoice, "add_bill": self.add_bill, "set_fields": self.set_fields,
+            "touch": self.touch,
         }  # fmt: skip
         arguments = dict(order)
         name = arguments.pop("action", None)
         if name not in known:
             raise ActionRefused(f"unknown action {name!r}; known: {', '.join(known)}")
+        self._made = []
         try:
             with self._books.transaction():
-                return known[name](**arguments)
+                changed = known[name](**arguments)
         except (TypeError, LookupError, ArithmeticError) as error:
             raise ActionRefused(f"{name}: {type(error).__name__} {error}") from error
+        for entity, record, verb in self._made:
+            self._announce(entity, record, verb)
+        return changed
 
     def edit_invoice_line(self, invoice_id: int, price: str, line: int = 0) -> list[Record]:
         """Another price on one line, posted or exported as it is; totals, tax and balance follow."""
@@ -154,6 +161,10 @@ class Actions:
         """Fields of a record as they are given, right or wrong; nothing else follows. ``null`` is a value."""
         return [self._put(entity, {**self._held(entity, record_id), "modifiedOn": self._stamp(), **fields})]
 
+    def touch(self, entity: str, record_ids: list[int]) -> list[Record]:
+        """Saved again without a change: only ``modifiedOn`` moves."""
+        return [self._put(entity, {**self._held(entity, one), "modifiedOn": self._stamp()}) for one in record_ids]
+
     def _line(self, invoice_id: int, order: int, line: dict[str, Any], stamp: str) -> Record:
         kind, quantity, price = line["type"], Decimal(str(line["quantity"])), _cents(Decimal(str(line["price"])))
         sku = line.get("sku", SERVICES[0].code)
@@ -177,7 +188,10 @@ class Actions:
         return record
 
     def _put(self, entity: str, record: Record) -> Record:
-        return self._books.put(entity, str(record["id"]), record)
+        verb = "created" if self._books.get(entity, str(record["id"])) is None else "updated"
+        stored = self._books.put(entity, str(record["id"]), record)
+        self._made.append((entity, stored, verb))
+        return stored
 
     def _stamp(self) -> str:
         return stamps.now_text(self._clock, self._books)

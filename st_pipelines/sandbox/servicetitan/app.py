@@ -1,7 +1,8 @@
 """The ServiceTitan sandbox as one ASGI app. Invariant: only the token endpoint answers before the door is passed.
 
-Below ``/_sandbox`` it adds ``GET``/``POST /_sandbox/settings`` (see ``settings.Settings``) and
-``POST /_sandbox/business`` (see ``actions.Actions``) to what every sandbox system has.
+Below ``/_sandbox`` it adds ``GET``/``POST /_sandbox/settings`` (see ``settings.Settings``),
+``POST /_sandbox/business`` (see ``actions.Actions``) and ``/_sandbox/webhooks`` (see ``hook_routes``) to what every
+sandbox system has.
 """
 
 import gc
@@ -26,12 +27,15 @@ from st_pipelines.sandbox.servicetitan.catalog import FEEDS, LISTINGS, route
 from st_pipelines.sandbox.servicetitan.door import ACTIONS, Door
 from st_pipelines.sandbox.servicetitan.errors import not_found
 from st_pipelines.sandbox.servicetitan.feeds import Feeder, invoice_items
+from st_pipelines.sandbox.servicetitan.hook_routes import HookRoutes
+from st_pipelines.sandbox.servicetitan.hook_sender import HookSender
 from st_pipelines.sandbox.servicetitan.journal import Journal
 from st_pipelines.sandbox.servicetitan.journal_routes import JournalRoutes
 from st_pipelines.sandbox.servicetitan.lists import CurrentSettings, Lister
 from st_pipelines.sandbox.servicetitan.records import all_records
 from st_pipelines.sandbox.servicetitan.settings import Settings
 from st_pipelines.sandbox.servicetitan.shelf import Shelf
+from st_pipelines.sandbox.servicetitan.webhooks import Announce, nobody
 from st_pipelines.sandbox.servicetitan.writes import Writes
 
 BASE_PATH = ""
@@ -49,21 +53,24 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
     first = msgspec.convert(chosen, Settings, strict=False)
     current = CurrentSettings(first)
 
+    sender = HookSender(clock)
+
     def seed() -> None:
         current.now = first
+        sender.clear()
         with _collector_resting():
             load(books, generate(options.seed, options.size, options.month, business))
 
     app = sandbox_app(
         "servicetitan",
-        routes(books, clock, current),
+        routes(books, clock, current, sender.announce),
         books,
         clock,
         seed=seed,
         actions=ACTIONS,
         not_found=_unknown_route,
     )
-    return _with_control(app, current, Actions(books, clock))
+    return _with_control(app, current, Actions(books, clock, sender.announce), HookRoutes(sender, books))
 
 
 def load(books: Books, business: Business) -> None:
@@ -87,14 +94,16 @@ def _collector_resting() -> Iterator[None]:
             gc.enable()
 
 
-def routes(books: Books, clock: Clock, settings: CurrentSettings | Settings) -> list[Route]:
+def routes(
+    books: Books, clock: Clock, settings: CurrentSettings | Settings, announce: Announce = nobody
+) -> list[Route]:
     """Every route of the API, token endpoint included."""
     current = settings if isinstance(settings, CurrentSettings) else CurrentSettings(settings)
     door = Door(current, clock)
     names = {one.entity for one in (*LISTINGS, *FEEDS)}
     shelves = {name: Shelf(books, name) for name in names}
     items = Shelf(books, "invoices", derive=invoice_items)
-    journal, writes = JournalRoutes(Journal(books)), Writes(books, clock, current)
+    journal, writes = JournalRoutes(Journal(books)), Writes(books, clock, current, announce)
     made = [Route("/connect/token", door.token, methods=["POST"])]
 
     def add(module: str, path: str, handler: Handler | Callable[[Request], Awaitable[Response]], method: str) -> None:
@@ -122,7 +131,7 @@ async def _unknown_route(scope: Scope, receive: Receive, send: Send) -> None:
     await not_found(f"Resource {scope['path'][:200]}").response()(scope, receive, send)
 
 
-def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> ASGIApp:
+def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions, hooks: HookRoutes) -> ASGIApp:
     async def show_settings(request: Request) -> Response:
         if request.method == "POST":
             try:
@@ -141,17 +150,22 @@ def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> A
         except (ActionRefused, msgspec.DecodeError) as error:
             return ExactJson({"error": str(error)}, status_code=400)
 
-    control = {"/_sandbox/settings": ("GET", "POST"), "/_sandbox/business": ("POST",)}
-    handlers = {"/_sandbox/settings": show_settings, "/_sandbox/business": business}
+    control: dict[str, tuple[tuple[str, ...], Callable[[Request], Awaitable[Response]]]] = {
+        "/_sandbox/settings": (("GET", "POST"), show_settings),
+        "/_sandbox/business": (("POST",), business),
+        **hooks.table(),
+    }
 
     async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
         if path not in control:
             await app(scope, receive, send)
-        elif scope["method"] not in control[path]:
-            await ExactJson({"error": f"{path} takes {' and '.join(control[path])}"}, 405)(scope, receive, send)
+            return
+        methods, handler = control[path]
+        if scope["method"] not in methods:
+            await ExactJson({"error": f"{path} takes {' and '.join(methods)}"}, 405)(scope, receive, send)
         else:
-            response = await handlers[path](Request(scope, receive))
+            response = await handler(Request(scope, receive))
             await response(scope, receive, send)
 
     return controlled

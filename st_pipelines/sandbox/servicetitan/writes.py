@@ -12,6 +12,7 @@ from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.servicetitan import stamps
 from st_pipelines.sandbox.servicetitan.errors import ApiError, bad_value
 from st_pipelines.sandbox.servicetitan.lists import CurrentSettings
+from st_pipelines.sandbox.servicetitan.webhooks import Announce, nobody
 
 T = TypeVar("T")
 
@@ -34,8 +35,8 @@ class PaymentStatus(msgspec.Struct):
 class Writes:
     """``invoices``, ``bills`` and ``payments`` are the routes' handlers."""
 
-    def __init__(self, books: Books, clock: Clock, settings: CurrentSettings) -> None:
-        self._books, self._clock, self._settings = books, clock, settings
+    def __init__(self, books: Books, clock: Clock, settings: CurrentSettings, announce: Announce = nobody) -> None:
+        self._books, self._clock, self._settings, self._announce = books, clock, settings, announce
 
     async def invoices(self, request: Request) -> Response:
         """POST invoices/markasexported: a bare array in, a bare array out, always 200."""
@@ -86,7 +87,9 @@ class Writes:
     def _change(self, entity: str, identity: int, changes: dict[str, Any]) -> None:
         record = self._books.get(entity, str(identity)) or {}
         stamp = stamps.now_text(self._clock, self._books)
-        self._books.put(entity, str(identity), {**record, **changes, "modifiedOn": stamp})
+        self._announce(
+            entity, self._books.put(entity, str(identity), {**record, **changes, "modifiedOn": stamp}), "updated"
+        )
 
 
 def _body(content: bytes, kind: type[T]) -> T:
