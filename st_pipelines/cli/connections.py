@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from st_pipelines.cli import opened
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
 from st_pipelines.cli.secret_input import read_definition
+
+if TYPE_CHECKING:
+    from st_pipelines.integrations.session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Accounts on outside systems: base URL, company, credentials.")
 
@@ -68,9 +71,8 @@ def ping(name: Name) -> Answer:
         used_by.append(integration.name)
         with opened.session(integration.name) as session:
             for side in sides:
-                client: Any = session.source if side == "source" else session.target_client
-                found = getattr(session.road, side).ping(client)
-                faults += [{"integration": integration.name, "fault": str(fault)} for fault in found]
+                found = _pinged(session, side)
+                faults += [{"integration": integration.name, "fault": fault} for fault in found]
     if not used_by:
         with opened.vault() as vault:
             vault.get(name)  # says so where there is none
@@ -80,6 +82,14 @@ def ping(name: Name) -> Answer:
         rows = [(fault["integration"], fault["fault"]) for fault in faults]
         return Answer(data, (table(("integration", "what is missing"), rows, title=f"{name}: not ready"),), OPEN)
     return Answer(data, (text(f"{name}: signed in, company and permissions as needed by {', '.join(used_by)}"),), CLEAN)
+
+
+def _pinged(session: "Session", side: str) -> list[str]:
+    """Faults of one side. A profile that contradicts the integration is told first: no client is made of it."""
+    road, integration = session.road, session.integration
+    if side == "source":
+        return road.source.ping(session.source, integration)
+    return road.target.contradictions(integration) or road.target.ping(session.target_client, integration)
 
 
 @app.command("remove")

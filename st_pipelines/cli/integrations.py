@@ -67,9 +67,9 @@ def _faults(folder: Path) -> list[str]:
     from st_pipelines.integrations.roads import road_of
     from st_pipelines.mapping.tables import MappingErrors, load_mapping
 
-    one, faults = load_integration(folder), []
+    one, faults, road = load_integration(folder), list[str](), None
     try:
-        road_of(one)
+        road = road_of(one)
     except BrokenIntegration as error:
         faults.append(str(error))
     try:
@@ -78,6 +78,11 @@ def _faults(folder: Path) -> list[str]:
         faults += [str(fault) for fault in error.errors]
     if not (one.folder / one.target.profile).is_file():
         faults.append(f"target.profile: {one.target.profile} is not in {one.folder}")
+    elif road is not None:
+        try:
+            faults += road.target.contradictions(one)
+        except ValueError as error:  # the profile itself is broken; it names file, line and setting
+            faults += str(error).splitlines()
     try:
         with opened.vault() as vault:
             stored = {connection.name: connection.system for connection in vault.list()}

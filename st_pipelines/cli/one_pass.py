@@ -45,8 +45,9 @@ def chosen_flows(session: Session, names: Iterable[str]) -> list[Flow]:
 def read_days(session: Session, flows: Sequence[Flow], days: Sequence[date], run_id: str, say: Say) -> list[MappedDay]:
     """Reference data, then each day's records, then each day's mapped documents. Writes the store, posts nothing.
 
-    Raises ``MappingErrors`` before any system is asked."""
+    Raises ``MappingErrors``, ``BrokenProfile`` or ``BrokenIntegration`` before any system is asked."""
     _ = session.mapping
+    session.require_agreement()
     for side, entities in (("source", session.road.source.reference), ("target", session.road.target.reference)):
         for entity in entities:
             say(f"reference: {side} {entity}")

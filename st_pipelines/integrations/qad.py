@@ -4,12 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from st_pipelines.integrations.registry import FILE_NAME, Integration
 from st_pipelines.integrations.road import Opened, Tables, TargetSide
 from st_pipelines.posting.target import Target
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.reference import Reference
 
+# Which of the integration's control accounts an entity of the profile must have too, and the flow that posts it.
+CONTROL = {
+    "customerInvoice": ("receivable", "invoices"),
+    "customerPayment": ("receivable", "payments"),
+    "supplierInvoice": ("payable", "bills"),
+}
 REFERENCE = {
     "gl_accounts": "Chart of accounts with analysis flags.",
     "cost_centers": "Cost centers; retired ones are inactive.",
@@ -52,7 +59,27 @@ def _mapping_reference(own: Tables, source: Tables) -> "Reference":
     )
 
 
-def _ping(client: Any) -> list[str]:
+def _contradictions(integration: Integration) -> list[str]:
+    from st_pipelines.systems.qad.profile_file import load_profile
+
+    path, accounts = integration.folder / integration.target.profile, integration.options.control_accounts
+    profile, found = load_profile(path), list[str]()
+    for name, (side, flow) in CONTROL.items():
+        if flow not in integration.flows:
+            continue
+        if name not in profile.entities:
+            found.append(f"{flow} is switched on in {FILE_NAME}, and {path.name} has no entities.{name}. To do: add it")
+            continue
+        ours, theirs = getattr(accounts, side), profile.entity(name).control_account
+        if ours != theirs:
+            found.append(
+                f"the control account of {flow} is {theirs} in {path.name} (entities.{name}.control_account) and "
+                f"{ours} in {FILE_NAME} (options.control_accounts.{side}). To do: write the one that QAD uses into both"
+            )
+    return found
+
+
+def _ping(client: Any, integration: Integration) -> list[str]:
     from st_pipelines.systems.qad.validate import validate
 
     return [str(fault) for fault in validate(client)]
@@ -60,5 +87,5 @@ def _ping(client: Any) -> list[str]:
 
 TARGET = TargetSide(
     system="qad", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
-    mapping_reference=_mapping_reference, ping=_ping,
+    mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
 )  # fmt: skip

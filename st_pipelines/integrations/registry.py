@@ -29,6 +29,7 @@ def _exact_decimal(value: object) -> Decimal:
 
 
 Amount = Annotated[Decimal, BeforeValidator(_exact_decimal)]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 
 
 class _Strict(BaseModel):
@@ -66,7 +67,8 @@ class RunLimits(_Strict):
 
 
 class Options(_Strict):
-    currency: str = Field(pattern="^[A-Z]{3}$")
+    currency: Currency
+    currencies: tuple[Currency, ...] = Field(default=(), description="taken beside `currency`; others are held")
     eligible_statuses: tuple[str, ...] = ("Posted", "Exported")
     control_accounts: ControlAccounts
     rounding: Rounding

@@ -80,7 +80,7 @@ class SourceSide:
     extract_reference: Callable[[Any, "Store", Integration, str], int]
     naming_columns: Callable[[str], Mapping[str, Sequence[str]]]  # entity -> by table, what ``named_ids`` looks at
     named_ids: Callable[[str, Tables], Sequence[int]]  # (entity, tables of the naming entities) -> ids to read as well
-    ping: Callable[[Any], list[str]]  # faults, each with its cure; empty = all well
+    ping: Callable[[Any, Integration], list[str]]  # faults, each with its cure; empty = all well
     # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one
     journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
 
@@ -93,7 +93,8 @@ class TargetSide:
     read_reference: Callable[[Any, str], pa.Table]
     as_target: Callable[[Any], Target]
     mapping_reference: Callable[[Tables, Tables], "Reference"]  # (its own reference tables, the source's)
-    ping: Callable[[Any], list[str]]
+    ping: Callable[[Any, Integration], list[str]]
+    contradictions: Callable[[Integration], list[str]]  # between its profile and integration.yaml; asks no system
 
 
 @dataclass(frozen=True)

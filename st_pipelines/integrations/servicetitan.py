@@ -78,10 +78,12 @@ def _extract_reference(client: Any, store: "Store", integration: Integration, en
     return extract_reference(client, store, integration.name, entity).records
 
 
-def _ping(client: Any) -> list[str]:
+def _ping(client: Any, integration: Integration) -> list[str]:
+    """What the flows and options that are switched on need, and nothing else."""
     from st_pipelines.systems.servicetitan.ping import ping
 
-    return [str(fault) for fault in ping(client)]
+    witness = integration.options.second_witness == "journal_entries"
+    return [str(fault) for fault in ping(client, integration.flows, with_journal=witness)]
 
 
 def _journal(opens: Callable[[], Any], integration: Integration, reference: Tables) -> "Journal":

@@ -21,7 +21,7 @@ def _options(day: SourceDay) -> "MappingOptions":
     return MappingOptions(
         source_tag=f"ST:{day.integration.source.tenant}",
         party_company=day.integration.target.companies[0],
-        currency=given.currency, receivable_account=given.control_accounts.receivable,
+        currency=given.currency, currencies=given.currencies, receivable_account=given.control_accounts.receivable,
         payable_account=given.control_accounts.payable, rounding_account=given.rounding.account,
         rounding_limit=given.rounding.limit, bill_amount=given.bill_amount,
     )  # fmt: skip

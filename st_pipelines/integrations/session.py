@@ -17,7 +17,7 @@ from st_pipelines.credentials.keyring import Keyring, load_keyring
 from st_pipelines.credentials.vault import Vault
 from st_pipelines.database.engine import open_database
 from st_pipelines.database.migrate import upgrade
-from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.registry import BrokenIntegration, Integration
 from st_pipelines.integrations.road import Opened, Road
 from st_pipelines.integrations.roads import road_of
 from st_pipelines.mapping.reference import Reference
@@ -78,7 +78,15 @@ class Session:
 
     @cached_property
     def target_client(self) -> Any:
+        self.require_agreement()
         return self.road.target.connect(self._opened(self.integration.target.connection))
+
+    def require_agreement(self) -> None:
+        """Raises ``BrokenIntegration`` where the target's profile and ``integration.yaml`` contradict each other:
+        documents would be planned for one account and posted to another. Asks no system."""
+        found = self.road.target.contradictions(self.integration)
+        if found:
+            raise BrokenIntegration(f"{self.integration.name}: {'; '.join(found)}")
 
     @cached_property
     def target(self) -> Target:

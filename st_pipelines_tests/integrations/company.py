@@ -37,6 +37,7 @@ from st_pipelines.posting.holds import release
 from st_pipelines.posting.totals import check_identity
 from st_pipelines.sandbox.server import RunningSandbox, running_sandbox
 from st_pipelines.settings import Settings
+from st_pipelines_tests.cli.command import CommandLine, Ran
 
 Record = dict[str, Any]
 DEMO = Path(__file__).resolve().parents[2] / "mappings" / "demo_qad"
@@ -151,6 +152,10 @@ class Company:
         with self.command(*arguments) as process:
             out, err = process.communicate(timeout=120)
         return process.returncode, out + err
+
+    def here(self, *arguments: str) -> Ran:
+        """``st-pipelines …`` by its entry point in this process: the same, without a process's start."""
+        return CommandLine(self.home, self.environment()).here(*arguments)
 
     def rows(self, statement: str, **values: Any) -> list[Any]:
         """Rows of the ledger."""

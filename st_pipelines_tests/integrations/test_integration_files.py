@@ -41,6 +41,7 @@ def test_the_demo_integration_is_sound_and_has_a_road() -> None:
         ({"options__rounding__limit": 0.05}, "options.rounding.limit"),
         ({"options__rounding__limit": "1e3"}, "options.rounding.limit"),
         ({"options__currency": "usd"}, "options.currency"),
+        ({"options__currencies": ["CAD", "mxn"]}, "options.currencies.1"),
         ({"options__control_accounts__receivable": None}, "options.control_accounts.receivable"),
         ({"options__surprise": 1}, "options.surprise"),
         ({"target__companies": []}, "target.companies"),

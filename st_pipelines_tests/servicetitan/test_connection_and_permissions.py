@@ -28,11 +28,10 @@ def _everything(hostile: Hostile) -> None:
 
 def test_all_well_is_an_empty_list(day: Day, hostile: Hostile) -> None:
     _everything(hostile)
-    assert ping(day.client, write_back=True) == []
-    made = checks(day.client, ["invoices"], write_back=True)
-    assert [check.name for check in made if check.ok is None] == ["tn.acc.invoices:w", "tn.acc.inventorybills:w"]
+    assert ping(day.client) == []
+    made = checks(day.client, ["invoices"])
     assert ("tenant", True) in [(check.name, check.ok) for check in made]
-    assert not [one for one in hostile.requests if one[0] == "POST"]
+    assert not [one for one in hostile.requests if one[0] == "POST"], "nothing is asked that no option needs"
 
 
 def test_the_missing_permission_is_named(day: Day, hostile: Hostile) -> None:
@@ -42,6 +41,40 @@ def test_the_missing_permission_is_named(day: Day, hostile: Hostile) -> None:
     assert {fault.name for fault in faults} == {"tn.inv.receipts:r", "tn.acc.inventorybills:r"}
     assert "developer portal" in str(faults[0])
     assert ping(day.client, ["customers", "invoices"]) == []
+
+
+def test_the_journal_is_asked_for_where_it_is_the_second_witness(day: Day, hostile: Hostile) -> None:
+    _everything(hostile)
+    hostile.forbidden = {"journal-entries"}
+    assert ping(day.client, ["invoices"]) == []
+    (fault,) = ping(day.client, ["invoices"], with_journal=True)
+    assert fault.name == "tn.acc.journalentries:r"
+    assert "the scope tn.acc.journalentries:r" in fault.cure and "second_witness to none" in fault.cure
+    hostile.forbidden, hostile.rows["journal-entries"] = set(), []
+    assert ping(day.client, ["invoices"], with_journal=True) == []
+
+
+def test_a_missing_permission_to_mark_as_exported_is_named_and_nothing_is_marked(day: Day, hostile: Hostile) -> None:
+    _everything(hostile)
+    hostile.answer_write = lambda path, body: (403, b'{"title":"Forbidden","status":403}')
+    faults = ping(day.client, ["invoices", "bills"], write_back=True)
+    assert [fault.name for fault in faults] == ["tn.acc.invoices:w", "tn.acc.inventorybills:w"]
+    assert all("may not be marked as exported" in fault.detail and fault.name in fault.cure for fault in faults)
+    assert sorted(hostile.bodies) == [b"[]", b'{"inventoryBillIds":[]}']
+    assert ping(day.client, ["payments"], write_back=True) == [], "payments are not marked"
+
+
+@pytest.mark.parametrize(("status", "body", "ok"), [
+    (200, b"[]", True), (400, b'{"title":"One or more validation errors occurred."}', True),
+    (500, b"<html>down</html>", None),
+])  # fmt: skip
+def test_permission_to_mark_is_proven_by_any_answer_but_a_refusal_of_who_asks(
+    day: Day, hostile: Hostile, status: int, body: bytes, ok: bool | None
+) -> None:
+    _everything(hostile)
+    hostile.answer_write = lambda path, given: (status, body)
+    made = {check.name: check.ok for check in checks(day.client, ["invoices"], write_back=True)}
+    assert made["tn.acc.invoices:w"] is ok
 
 
 def test_a_wrong_base_url_is_named(day: Day, hostile: Hostile) -> None:

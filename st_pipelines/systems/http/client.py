@@ -127,8 +127,10 @@ class HttpClient:
         reference: str,
         headers: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
+        asking: bool = False,
     ) -> Reply:
         """Sends exactly these bytes once; once more only after a 401 that could be renewed, which was not executed.
+        ``asking``: it changes nothing and only asks whether it may; a refusal is the answer and no reason to rest.
 
         Raises ``NotExecuted``, ``OutcomeUnknown`` or ``Refused``; a returned ``Reply`` is 2xx and complete, its meaning
         is for the caller to judge.
@@ -144,7 +146,7 @@ class HttpClient:
             self._renew(call, sent)
             happened, sent = self._send(call, deadline, None)
         then = decide(happened.what, written=True)
-        self._tell_breaker(happened, then, written=True)
+        self._tell_breaker(happened, then, written=not asking)
         if then is Then.DONE and happened.answer is not None:
             return self._reply(call, happened.answer)
         pause = self._slow_down(happened.wait) if happened.what in (425, 429) or happened.wait is not None else 0.0

@@ -1,16 +1,17 @@
 """Proves before anything runs that a connection works: sign-in, tenant, and each permission that the flows need.
 
-Invariant: it only reads. A permission to write cannot be proven by reading; it is named as unproven unless the access
-token itself lists it. A token may list fewer scopes than it has, so absence there proves nothing either.
+Invariant: nothing is changed. Permission to read is proven by reading one record, permission to mark documents as
+exported by asking to mark none. Only what the flows and options need is looked at.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from st_pipelines.systems.http.errors import Forbidden, NotFound, SystemFault
+from st_pipelines.systems.http.errors import Forbidden, NotFound, Refused, SystemFault
+from st_pipelines.systems.servicetitan import journal
 from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
-from st_pipelines.systems.servicetitan.writeback import WRITE_SCOPES
+from st_pipelines.systems.servicetitan.writeback import WRITE_SCOPES, ask_to_mark_nothing
 
 # Entities beside the reference data, which every flow needs.
 NEEDED = {
@@ -36,8 +37,11 @@ class Check:
         return f"{self.name}: {self.detail}" + (f". To do: {self.cure}" if self.cure else "")
 
 
-def checks(client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False) -> list[Check]:
-    """Everything that was looked at, good or not. Stops at a sign-in that fails: nothing else can be told then."""
+def checks(
+    client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False, with_journal: bool = False
+) -> list[Check]:
+    """Everything that was looked at, good or not. Stops at a sign-in that fails: nothing else can be told then.
+    ``write_back``: documents are marked as exported. ``with_journal``: the journal is heard as second witness."""
     try:
         client.identify()
     except SystemFault as fault:
@@ -46,18 +50,19 @@ def checks(client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_
     made = [Check("sign-in", True), Check("tenant", True if tenant else None, tenant or "the token does not name it")]
     wanted = [*REFERENCE, *(name for flow in flows for name in NEEDED[flow])]
     made += [_readable(client, REFERENCE.get(name) or DAILY[name]) for name in dict.fromkeys(wanted)]
+    if with_journal:
+        made.append(_journal(client))
     if write_back:
-        listed = client.claims().get("scope", ())
-        scopes = listed.split() if isinstance(listed, str) else listed
-        for scope in WRITE_SCOPES.values():
-            known = scope in scopes
-            made.append(Check(scope, True if known else None, "" if known else "cannot be proven without writing"))
+        made += [_markable(client, name, scope) for name, scope in WRITE_SCOPES.items() if name in flows]
     return made
 
 
-def ping(client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False) -> list[Check]:
+def ping(
+    client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False, with_journal: bool = False
+) -> list[Check]:
     """The faults alone; an empty list means that all is well."""
-    return [check for check in checks(client, flows, write_back=write_back) if check.ok is False]
+    made = checks(client, flows, write_back=write_back, with_journal=with_journal)
+    return [check for check in made if check.ok is False]
 
 
 def _readable(client: ServiceTitan, entity: Entity) -> Check:
@@ -70,14 +75,48 @@ def _readable(client: ServiceTitan, entity: Entity) -> Check:
         if entity.feed:
             tomorrow = [("from", "2100-01-01"), ("includeRecentChanges", "true")]
             client.read(entity.module, entity.feed, tomorrow, entity=entity.name, reference="ping")
-    except Forbidden as fault:
-        cure = (
-            f"give the app the scope {entity.scope} in the ServiceTitan developer portal, then have it approved again"
-        )
-        return Check(entity.scope, False, f"{entity.name} may not be read ({fault.what})", cure)
-    except NotFound as fault:
-        cure = "check base_url and tenant of the connection"
-        return Check(entity.scope, False, f"{entity.name} is not there ({fault.what})", cure)
     except SystemFault as fault:
-        return Check(entity.scope, False, f"{entity.name}: {fault.what}", fault.cure)
+        return _unreadable(entity.scope, entity.name, fault)
     return Check(entity.scope, True, entity.name)
+
+
+def _journal(client: ServiceTitan) -> Check:
+    try:
+        client.read(journal.MODULE, journal.PATH, [("page", "1"), ("pageSize", "1")], entity=journal.ENTITY)
+    except (Forbidden, NotFound) as fault:
+        detail = f"the second witness is switched on, and the journal may not be read ({fault.what})"
+        without = "where the tenant keeps no journal entries, set options.second_witness to none in integration.yaml"
+        return Check(journal.SCOPE, False, detail, f"{_grant(journal.SCOPE)}; {without}")
+    except SystemFault as fault:
+        return _unreadable(journal.SCOPE, journal.ENTITY, fault)
+    return Check(journal.SCOPE, True, journal.ENTITY)
+
+
+def _markable(client: ServiceTitan, name: str, scope: str) -> Check:
+    try:
+        ask_to_mark_nothing(client, name)
+    except Forbidden as fault:
+        without = "or switch the write-back off in integration.yaml"
+        return Check(
+            scope, False, f"{name} may not be marked as exported ({fault.what})", f"{_grant(scope)}, {without}"
+        )
+    except NotFound as fault:
+        return _unreadable(scope, name, fault)
+    except Refused:
+        return Check(scope, True, name)  # permission is looked at first: it minds only that nothing was named
+    except SystemFault as fault:
+        return Check(scope, None, f"whether {name} may be marked as exported is not known: {fault.what}", fault.cure)
+    return Check(scope, True, name)
+
+
+def _unreadable(scope: str, name: str, fault: SystemFault) -> Check:
+    if isinstance(fault, Forbidden):
+        return Check(scope, False, f"{name} may not be read ({fault.what})", _grant(scope))
+    if isinstance(fault, NotFound):
+        cure = "check base_url and tenant of the connection"
+        return Check(scope, False, f"{name} is not there ({fault.what})", cure)
+    return Check(scope, False, f"{name}: {fault.what}", fault.cure)
+
+
+def _grant(scope: str) -> str:
+    return f"give the app the scope {scope} in the ServiceTitan developer portal, then have it approved again"

@@ -61,10 +61,14 @@ class ServiceTitan:
         self._compare_clocks(reply)
         return reply
 
-    def write(self, module: str, path: str, content: bytes, *, entity: str, reference: str) -> Reply:
+    def write(
+        self, module: str, path: str, content: bytes, *, entity: str, reference: str, asking: bool = False
+    ) -> Reply:
         """POST below the tenant, sent once: see ``HttpClient.write``."""
         self.identify()
-        return self._http.write("POST", self._path(module, path), content=content, entity=entity, reference=reference)
+        return self._http.write(
+            "POST", self._path(module, path), content=content, entity=entity, reference=reference, asking=asking
+        )
 
     def identify(self) -> None:
         """Signs in and compares the tenant that the token was issued for with the pinned one, once a process.

@@ -65,6 +65,12 @@ def mark_exported(client: ServiceTitan, entity: Literal["invoices", "bills"], ma
     return [results[mark.id] for mark in marks]
 
 
+def ask_to_mark_nothing(client: ServiceTitan, entity: str) -> None:
+    """Shows whether the app may mark at all; changes nothing. Raises ``Forbidden`` where it may not, other ``Refused``
+    where it may and ServiceTitan minds that nothing was named, and whatever else a write raises."""
+    client.write("accounting", _PATHS[entity], _body(entity, ()), entity=entity, reference="ping", asking=True)
+
+
 def _block(client: ServiceTitan, entity: str, marks: Sequence[Mark]) -> Iterator[Marked]:
     known = _statuses(client, entity, [mark.id for mark in marks])
     due = []
