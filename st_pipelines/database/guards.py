@@ -21,6 +21,7 @@ _VERSION = ("version_id", "integration", "flow", "doc_key", "version", "kind", "
             "mapping_version", "disposition", "reason", "company", "currency", "amount_minor", "business_date",
             "partition_key", "label", "document", "run_id", "recorded_at")  # fmt: skip
 _DELIVERY = ("n", "connection", "event_key", "received_at", "event_type", "body_sha256", "body")
+_TOLD = ("write_back_id", "integration", "flow", "doc_key", "posting_id", "entity", "external_id", "created_at")
 
 
 def _changes(*columns: str) -> str:
@@ -56,6 +57,13 @@ RULES: tuple[tuple[str, str, str, str, str], ...] = (
      "a document version never changes"),
     ("control_line_kept", "control_line", "DELETE", "", "control lines are never deleted"),
     ("control_line_fixed", "control_line", "UPDATE", "", "control lines never change"),
+    ("write_back_kept", "write_back", "DELETE", "", "what the source was told is never deleted"),
+    ("write_back_identity", "write_back", "UPDATE",
+     f"{_changes(*_TOLD)} OR NEW.attempts < OLD.attempts",
+     "what is told of a posting never changes"),
+    ("write_back_answer", "write_back", "UPDATE",
+     "NEW.state IN ('marked', 'refused') AND NEW.state <> OLD.state AND OLD.state <> 'unknown'",
+     "an answer comes after the question"),
     ("audit_event_kept", "audit_event", "DELETE", "", "the audit trail is append-only"),
     ("audit_event_fixed", "audit_event", "UPDATE", "", "the audit trail is append-only"),
     ("audit_event_next", "audit_event", "INSERT",
@@ -81,7 +89,7 @@ def install(connection: Connection) -> None:
         for statement in _postgresql(*rule) if postgresql else _sqlite(*rule):
             connection.exec_driver_sql(statement)
     if postgresql:
-        for table in ("posting", "document_version", "control_line", "audit_event", "inbox_event"):
+        for table in ("posting", "document_version", "control_line", "write_back", "audit_event", "inbox_event"):
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_not_truncated ON {table}")
             connection.exec_driver_sql(
                 f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "

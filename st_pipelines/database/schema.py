@@ -158,6 +158,31 @@ control_line = Table(
     Column("amount_minor", BigInteger, nullable=False),
 )  # fmt: skip
 
+# What the source was told about posted documents: one row a posting that its source takes a mark for.
+write_back = Table(
+    "write_back", metadata,
+    Column("write_back_id", Key, primary_key=True, autoincrement=True),
+    Column("integration", String(64), nullable=False),
+    Column("flow", String(64), nullable=False),
+    Column("doc_key", String(200), nullable=False),
+    Column("posting_id", Key, ForeignKey("posting.posting_id"), nullable=False),
+    Column("entity", String(64), nullable=False),             # of the source, e.g. invoices
+    Column("external_id", String(200), nullable=False),       # what the books call the document
+    Column("state", String(12), nullable=False, server_default="due"),
+    Column("reason", Text, nullable=False, server_default=""),  # of a refusal: the source's own words
+    Column("attempts", Integer, nullable=False, server_default="0"),  # goes up with each question; also its fence
+    Column("not_before", BigInteger, nullable=False, server_default="0"),
+    Column("asked_at", BigInteger),
+    Column("marked_at", BigInteger),
+    Column("run_id", String(64), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("integration", "doc_key", "posting_id", name="write_back_once"),
+    _one_of("state", ("due", "marked", "refused", "unknown")),
+    CheckConstraint("state <> 'marked' OR marked_at IS NOT NULL", name="marked_has_time"),
+    CheckConstraint("state = 'due' OR asked_at IS NOT NULL", name="answered_was_asked"),
+)  # fmt: skip
+Index("write_back_open", write_back.c.integration, write_back.c.flow, write_back.c.state, write_back.c.not_before)
+
 # ------------------------------------------------------------------------------------------- the audit trail
 audit_event = Table(
     "audit_event", metadata,
