@@ -17,7 +17,8 @@ def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[st
     return {
         "daily": dg.define_asset_job(
             f"{name}_daily", selection=dg.AssetSelection.assets(*daily_keys), run_tags=run_tags(integration, "daily"),
-            description="Extract, map, post and reconcile days of modifications. Any range of days is one run.",
+            description="Extract, map, post, reconcile and write back days of modifications. Any range of days "
+            "is one run.",
         ),
         "reference": dg.define_asset_job(
             f"{name}_reference", selection=dg.AssetSelection.key_prefixes([name, "reference"]),

@@ -9,6 +9,7 @@ from st_pipelines.assets.partitions import source_pool, target_pool
 from st_pipelines.assets.posted import posted_asset
 from st_pipelines.assets.reconciled import period_asset, reconciled_asset
 from st_pipelines.assets.source import reference_asset, source_asset
+from st_pipelines.assets.written_back import written_back_asset
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Road
 
@@ -18,11 +19,13 @@ def integration_definitions(integration: Integration, road: Road) -> tuple[dg.De
     flows = [flow for flow in road.flows if flow.name in integration.flows]
     read = {entity for flow in flows for entity in flow.reads}
     reconciled = [flow for flow in flows if flow.reconciled_kinds]
+    marked = [flow for flow in flows if flow.marks and integration.options.mark_exported]
     daily_assets = [
         *(source_asset(integration, entity) for entity in road.source.daily if entity.name in read),
         *(mapped_asset(integration, road, flow) for flow in flows),
         *(posted_asset(integration, flow) for flow in flows),
         *(reconciled_asset(integration, flow) for flow in reconciled),
+        *(written_back_asset(integration, flow) for flow in marked),
     ]
     reference_assets = [
         reference_asset(integration, side, part.system, name, description, pool)

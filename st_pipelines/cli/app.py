@@ -18,6 +18,7 @@ from st_pipelines.cli import (
     holds,
     integrations,
     mappings,
+    marks,
     reconcile,
     resolve,
     run,
@@ -40,6 +41,7 @@ app.add_typer(integrations.app, name="integrations")
 app.add_typer(mappings.app, name="mappings")
 app.add_typer(documents.app, name="documents")
 app.add_typer(holds.app, name="holds")
+app.add_typer(marks.app, name="marks")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(database.app, name="database")

@@ -34,6 +34,7 @@ def demo(
     from st_pipelines.cli.demo_screen import as_data, screen
     from st_pipelines.integrations.reconcile import reconcile_month
     from st_pipelines.integrations.session import Session
+    from st_pipelines.posting.marks import totals
     from st_pipelines.posting.totals import flow_totals, writes_sent
 
     progress = Console(stderr=True)
@@ -48,10 +49,13 @@ def demo(
             month = reconcile_month(session, first, run_id="demo")
             sent = writes_sent(session.engine, company.integration.name) - before
             flows = flow_totals(session.engine, company.integration.name)
+            told = totals(session.engine, company.integration.name) if session.integration.options.mark_exported else {}
         seconds = time.monotonic() - started
         clean = month.is_clean and not month.result.has_alarm
         return Answer(
-            as_data(month, flows, sent, seconds), screen(month, flows, sent, seconds), CLEAN if clean else OPEN
+            as_data(month, flows, sent, seconds, told),
+            screen(month, flows, sent, seconds, told),
+            CLEAN if clean else OPEN,
         )
 
 

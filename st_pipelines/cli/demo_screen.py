@@ -17,8 +17,12 @@ MOST_OPEN = 20
 SIDES = ("source", "target", "variance")
 
 
-def screen(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: float) -> tuple[RenderableType, ...]:
-    """Documents by flow and state, control totals of all sides, what is open, verdict, variance per currency."""
+def screen(
+    month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: float, told: Mapping[str, int]
+) -> tuple[RenderableType, ...]:
+    """Documents by flow and state, control totals of all sides, what is open, verdict, variance per currency.
+
+    ``told``: documents by what ServiceTitan said when it was told about them; empty = it is not told."""
     result = month.result
     audit = result.audit
     return (
@@ -35,6 +39,8 @@ def screen(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: fl
         *_open(month),
         text(f"{sent:,} writes were sent in {seconds:.0f} s." if sent else
              f"Nothing was sent: everything was already posted ({seconds:.0f} s)."),
+        *([text(f"ServiceTitan was told about {told['marked']:,} documents ({told['refused']:,} refused).")] if told else
+          []),
         text(f"Audit trail: {audit.text if audit else 'not verified'}"),
         *_second_witness(result.witness),
         text(result.verdict(), "bold green" if month.is_clean and not result.has_alarm else "bold red"),
@@ -43,12 +49,14 @@ def screen(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: fl
     )  # fmt: skip
 
 
-def as_data(month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: float) -> Mapping[str, Any]:
+def as_data(
+    month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: float, told: Mapping[str, int]
+) -> Mapping[str, Any]:
     """The same for ``--json``."""
     result = month.result
     return {
         "integration": result.integration, "period": result.period, "clean": month.is_clean, "sent": sent,
-        "seconds": round(seconds, 1),
+        "told": dict(told), "seconds": round(seconds, 1),
         "variance": {currency: _money(minor, currency) for currency, minor in result.variance_minor.items()},
         "flows": [
             {"flow": row.flow, "state": row.state, "documents": row.documents, "currency": row.currency,

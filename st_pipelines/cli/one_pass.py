@@ -1,4 +1,4 @@
-"""One pass over some days without Dagster: reference, extract, map, and then whatever the caller does with the days.
+"""One pass over some days without Dagster: reference, extract, map, post, and tell the source what stands.
 
 Invariant: the same functions as the Dagster assets call, in the same order: what is named is read after what names it,
 masters are posted before documents.
@@ -13,6 +13,7 @@ from st_pipelines.integrations.map_day import MappedDay, map_day
 from st_pipelines.integrations.post_days import PostedDay, post_days
 from st_pipelines.integrations.road import Flow, SourceEntity
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.write_back import WriteBack, marked_flows, write_back
 
 Say = Callable[[str], None]
 
@@ -75,6 +76,16 @@ def post(session: Session, flows: Sequence[Flow], days: Sequence[date], run_id: 
         stopped += [f"{flow.name}: {summary.stopped}"] if summary.stopped else []
         posted += outcomes
     return Pass(sent, tuple(differing), tuple(stopped), tuple(posted))
+
+
+def tell(session: Session, flows: Sequence[Flow], days: Sequence[date], run_id: str, actor: str,
+         say: Say) -> list[WriteBack]:  # fmt: skip
+    """Tells the source what stands in the books, where the integration wants that."""
+    told = []
+    for flow in marked_flows(session, flows):
+        say(f"telling the source about {flow.name}")
+        told.append(write_back(session, flow, days, run_id, actor))
+    return told
 
 
 def _entities(session: Session, flows: Sequence[Flow]) -> list[SourceEntity]:

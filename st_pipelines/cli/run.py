@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from st_pipelines.cli.one_pass import Pass
     from st_pipelines.integrations.road import Flow
     from st_pipelines.integrations.session import Session
+    from st_pipelines.integrations.write_back import WriteBack
 
 Integration = Annotated[str, typer.Option("--integration", help="Not needed where there is only one.")]
 Flows = Annotated[list[str] | None, typer.Option("--flow", help="Only this flow; may be given again.")]
@@ -35,14 +36,15 @@ _DONE = ("posted", "ready", "nothing_to_post", "not_eligible", "void", "voided")
 @answering
 def run(first: First, last: Last = "", integration: Integration = "", flow: Flows = None) -> Answer:
     """Read, map and post some days in this process, without Dagster. Days that are posted already cost a look."""
-    from st_pipelines.cli.one_pass import post, read_days
+    from st_pipelines.cli.one_pass import post, read_days, tell
 
     days = _days(first, last)
     with opened.session(opened.integration(integration).name) as session:
         flows, run_id = _flows(session, flow), f"cli-{uuid4().hex[:12]}"
         read_days(session, flows, days, run_id, _say)
         done = post(session, flows, days, run_id, actor(), _say)
-        return _ran(session, done, run_id)
+        told = tell(session, flows, days, run_id, actor(), _say)
+        return _ran(session, done, told, run_id)
 
 
 @answering
@@ -71,7 +73,7 @@ def plan(
 def apply(plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="File written by plan --out.")]) -> Answer:
     """Post exactly what a plan shows, or stop where source, mapping or ledger moved since."""
     from st_pipelines.cli.dry_run import dry_run
-    from st_pipelines.cli.one_pass import post, read_days
+    from st_pipelines.cli.one_pass import post, read_days, tell
 
     given = _read_plan(plan_file)
     days = _days(given["from"], given["to"])
@@ -84,8 +86,9 @@ def apply(plan_file: Annotated[Path, typer.Argument(metavar="PLAN", help="File w
                 f"the source, the mapping or the ledger moved since this plan: {_moved(given, now)}. "
                 "Nothing was posted; plan again and look at it"
             )
-        done = post(session, flows, days, run_id, f"{actor()} by plan {now.digest[:12]}", _say)
-        return _ran(session, done, run_id)
+        by = f"{actor()} by plan {now.digest[:12]}"
+        done = post(session, flows, days, run_id, by, _say)
+        return _ran(session, done, tell(session, flows, days, run_id, by, _say), run_id)
 
 
 def actor() -> str:
@@ -123,7 +126,7 @@ def _flows(session: "Session", names: Sequence[str] | None) -> "list[Flow]":
     return flows
 
 
-def _ran(session: "Session", done: "Pass", run_id: str) -> Answer:
+def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: str) -> Answer:
     currency = session.integration.options.currency
     sums: dict[tuple[str, str], list[int]] = {}
     for day in done.days:
@@ -132,10 +135,12 @@ def _ran(session: "Session", done: "Pass", run_id: str) -> Answer:
             total[0] += documents
             total[1] += day.totals_minor.get(state, 0)
     rows = [(flow, state, n, minor) for (flow, state), (n, minor) in sums.items()]
-    clean = not (done.differing or done.stopped) and all(state in _DONE for _, state, n, _ in rows if n)
+    source, marked = session.integration.source.system, sum(one.told for one in told)
+    not_told = [f"{one.flow}: {why}" for one in told for why in one.not_told]
+    clean = not (done.differing or done.stopped or not_told) and all(state in _DONE for _, state, n, _ in rows if n)
     data = {
         "integration": session.integration.name, "run_id": run_id, "sent": done.sent, "clean": clean,
-        "stopped": list(done.stopped), "differing": list(done.differing),
+        "stopped": list(done.stopped), "differing": list(done.differing), "told": marked, "not_told": not_told,
         "documents": [
             {"flow": flow, "state": state, "documents": n, "amount": plain(minor, currency), "currency": currency}
             for flow, state, n, minor in rows
@@ -147,6 +152,8 @@ def _ran(session: "Session", done: "Pass", run_id: str) -> Answer:
         table(("flow", "state", "documents", "amount"), shown, right=("documents", "amount")), text(said),
         *(text(f"stopped early: {why}", "bold red") for why in done.stopped),
         *(text(f"differs from its plan in the target: {key}", "bold red") for key in done.differing),
+        *((text(f"{source} was told about {marked} documents."),) if told else ()),
+        *(text(f"not told to {source}: {why}", "bold red") for why in not_told),
     )  # fmt: skip
     return Answer(data, screen, CLEAN if clean else OPEN)
 

@@ -11,6 +11,7 @@ from st_pipelines.database.engine import now_us, transaction
 from st_pipelines.database.schema import extraction
 from st_pipelines.integrations.road import ExtractedDay, SourceEntity, Windows
 from st_pipelines.integrations.session import SNAPSHOT, Session, day_window
+from st_pipelines.posting.marks import told_of
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,14 @@ def refresh_reference(session: Session, side: str, entity: str) -> int:
 
 
 def _named_ids(session: Session, entity: SourceEntity, key: str) -> Sequence[int]:
+    """Ids that are read with the day whenever they were last modified: what its documents name, and what the source
+    was told about. Marking a record moves its ``modifiedOn``; without this our own mark would take a posted document
+    out of its day, and a day that is run again would look as if the books held too much."""
     name, side = session.integration.name, session.road.source
     columns = side.naming_columns(entity.name)
-    if not columns:
-        return ()
     naming = {table: session.store.read_table(name, "source", table, key, of) for table, of in columns.items()}
-    return side.named_ids(entity.name, naming)
+    named = side.named_ids(entity.name, naming) if columns else ()
+    if entity.name not in {flow.marks for flow in session.road.flows}:
+        return named
+    told = [int(doc_key.rpartition(":")[2]) for doc_key in told_of(session.engine, name, entity.name, key)]
+    return sorted({*named, *told})

@@ -79,6 +79,9 @@ class Options(_Strict):
     second_witness: Literal["journal_entries", "none"] = Field(
         default="none", description="whether a month is also compared with the source's own journal"
     )
+    mark_exported: bool = Field(
+        default=False, description="whether the source is told of each document that stands in the books"
+    )
     witness_accounts: dict[str, str] = Field(
         default_factory=dict, description="account numbers of the source's journal that the target numbers otherwise"
     )

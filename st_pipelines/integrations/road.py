@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from st_pipelines.mapping.frames import MappedFrames
     from st_pipelines.mapping.reference import Reference
     from st_pipelines.mapping.tables import Mapping as MappingTables
+    from st_pipelines.posting.write_back import Said
     from st_pipelines.reconciliation.second_witness import Journal
     from st_pipelines.store.files import Store
 
@@ -68,6 +69,36 @@ class SourceEntity:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """One document that the source is to mark as exported. ``external_id``: what the books call it. ``told``: every
+    external id that the source may have been told for it before."""
+
+    doc_key: str
+    external_id: str
+    told: tuple[str, ...] = ()
+
+
+class Marked(Protocol):
+    """What the source says to one mark. ``unknown``: only asking again can tell. ``reason`` in its own words."""
+
+    @property
+    def state(self) -> "Said": ...
+    @property
+    def reason(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Marking:
+    """How a source is told that its documents are in the books. Asking twice changes nothing.
+
+    ``send``: (client, entity, marks) -> one result for each, in order; raises ``SystemFault`` where nothing was sent.
+    ``not_marked``: (entity, its tables of one day, integration) -> keys of documents that it shows as not exported."""
+
+    send: Callable[[Any, str, Sequence[Mark]], Sequence[Marked]]
+    not_marked: Callable[[str, Tables, Integration], Sequence[str]]
+
+
+@dataclass(frozen=True)
 class SourceSide:
     system: str
     daily: tuple[SourceEntity, ...]
@@ -83,6 +114,7 @@ class SourceSide:
     ping: Callable[[Any, Integration], list[str]]  # faults, each with its cure; empty = all well
     # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one
     journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
+    marking: Marking | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +150,8 @@ class Fact:
 class Flow:
     """The road of one kind of document. ``reads``: daily entities; ``joins``: reference entities, ``<side>_<entity>``.
     ``after``: flows that are posted first in a run (the ledger's needs decide all
-    the same). ``facts``: what the day's records prove to have happened, for documents that wait for it."""
+    the same). ``facts``: what the day's records prove to have happened, for documents that wait for it. ``marks``: the
+    daily entity whose records the source marks as exported; empty where it takes no marks for this kind."""
 
     name: str
     description: str
@@ -129,6 +162,7 @@ class Flow:
     after: tuple[str, ...] = ()
     reconciled_kinds: tuple[str, ...] = ()
     facts: Callable[[SourceDay], Sequence[Fact]] | None = None
+    marks: str = ""
 
 
 @dataclass(frozen=True)

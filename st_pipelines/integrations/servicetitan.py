@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import ExtractedDay, Opened, SourceEntity, SourceSide, Tables, Windows
+from st_pipelines.integrations.road import (
+    ExtractedDay,
+    Mark,
+    Marked,
+    Marking,
+    Opened,
+    SourceEntity,
+    SourceSide,
+    Tables,
+    Windows,
+)
 
 if TYPE_CHECKING:
     from st_pipelines.reconciliation.second_witness import Journal
@@ -114,8 +124,23 @@ def _journal(opens: Callable[[], Any], integration: Integration, reference: Tabl
     )  # fmt: skip
 
 
+def _mark(client: Any, entity: str, marks: Sequence[Mark]) -> Sequence[Marked]:
+    from st_pipelines.systems.servicetitan import writeback
+
+    asked = [
+        writeback.Mark(int(one.doc_key.rpartition(":")[2]), one.external_id, told=one.told) for one in marks
+    ]  # fmt: skip
+    return writeback.mark_exported(client, entity, asked)
+
+
+def _not_marked(entity: str, tables: Tables, integration: Integration) -> Sequence[str]:
+    from st_pipelines.systems.servicetitan.documents import not_exported
+
+    return not_exported(tables[entity], entity, integration.source.tenant)
+
+
 SOURCE = SourceSide(
     system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_days=_extract_days,
     extract_reference=_extract_reference, naming_columns=_naming_columns, named_ids=_named_ids, ping=_ping,
-    journal=_journal,
+    journal=_journal, marking=Marking(_mark, _not_marked),
 )  # fmt: skip

@@ -101,6 +101,7 @@ ROAD = Road(
             joins=("source_business_units", "source_tax_zones", "source_gl_accounts", "source_payment_terms",
                    "target_credit_terms", "target_tax_codes", *ANALYSIS),
             map=_invoices, kinds=("customer_invoice",), after=("customers",), reconciled_kinds=("customer_invoice",),
+            marks="invoices",
         ),
         Flow(
             "payments", "Customer payments and refunds, applied to invoices.",
@@ -114,7 +115,7 @@ ROAD = Road(
             joins=("source_business_units", "source_gl_accounts", "source_payment_terms", "target_credit_terms",
                    *ANALYSIS),
             map=_bills, kinds=("supplier_invoice",), after=("vendors",), reconciled_kinds=("supplier_invoice",),
-            facts=_receipts,
+            facts=_receipts, marks="bills",
         ),
     ),
 )  # fmt: skip

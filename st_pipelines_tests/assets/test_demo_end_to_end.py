@@ -53,6 +53,7 @@ def test_everything_eligible_is_posted_and_the_variance_is_zero(first: tuple[int
     assert shown["variance"] == {"USD": "0.00"}
     assert shown["sent"] > 150
     assert shown["audit"]["ok"]
+    assert shown["told"]["marked"] > 50 and sum(shown["told"].values()) == shown["told"]["marked"]
     assert not shown["open"]
     assert {row["state"] for row in shown["flows"]} <= {"posted", "not_eligible", "nothing_to_post", "void", "voided"}
     assert Path(shown["report"]).read_text().startswith("<!")
@@ -64,6 +65,7 @@ def test_every_day_of_every_layer_is_materialized(instance: dg.DagsterInstance) 
         ("mapped", "invoices"),
         ("posted", "payments"),
         ("reconciled", "bills"),
+        ("written_back", "invoices"),
     ):
         days = instance.get_materialized_partitions(dg.AssetKey(["demo_qad", layer, flow]))
         assert {f"2026-10-{day:02}" for day in range(1, 32)} == days, (layer, flow)
@@ -99,3 +101,5 @@ def test_a_second_run_posts_nothing_and_says_so(home: Path, first: tuple[int, di
     assert code == 0
     assert shown["sent"] == 0
     assert shown["flows"] == first[1]["flows"]
+    assert shown["told"] == first[1]["told"]
+    assert shown["variance"] == {"USD": "0.00"}

@@ -30,8 +30,8 @@ def _accept(hostile: Hostile) -> None:
 
 def test_every_element_has_its_own_result_in_the_order_asked(day: Day, hostile: Hostile) -> None:
     hostile.rows["invoices"] = [
-        invoice(11), invoice(12, syncStatus="Exported"), invoice(13), invoice(14, syncStatus="Pending"),
-        invoice(15, active=False),
+        invoice(11), invoice(12, syncStatus="Exported", exportId="INV12"), invoice(13),
+        invoice(14, syncStatus="Pending"), invoice(15, active=False),
     ]  # fmt: skip
     _accept(hostile)
     found = mark_exported(day.client, "invoices", [Mark(n, f"INV{n}") for n in (16, 15, 14, 13, 12, 11)])
@@ -44,6 +44,28 @@ def test_every_element_has_its_own_result_in_the_order_asked(day: Day, hostile: 
         {"invoiceId": 13, "externalId": "INV13", "externalMessage": None},
         {"invoiceId": 11, "externalId": "INV11", "externalMessage": None},
     ]
+
+
+def test_what_the_record_says_decides_whether_it_is_marked(day: Day, hostile: Hostile) -> None:
+    hostile.rows["invoices"] = [
+        invoice(21, syncStatus="Exported"), invoice(22, syncStatus="Exported"),
+        invoice(23, syncStatus="Exported", exportId="INV1"), invoice(24, syncStatus="Exported", exportId="QB-9"),
+        invoice(25, exportId="QB-9"), invoice(26, exportId="INV1"),
+    ]  # fmt: skip
+    _accept(hostile)
+    found = mark_exported(day.client, "invoices", [
+        Mark(21, "INV2"), Mark(22, "INV2", told=("INV2",)), Mark(23, "INV2", told=("INV1",)), Mark(24, "INV2"),
+        Mark(25, "INV2"), Mark(26, "INV2", told=("INV1", "INV2")),
+    ])  # fmt: skip
+    assert [(one.id, one.state) for one in found] == [
+        (21, "exported"),  # somebody exported it by hand: our number is still news
+        (22, "already_exported"),  # asked for once, and this tenant keeps no external id
+        (23, "exported"),  # posted again under a new number
+        (24, "already_exported"),  # another program's id is never written over
+        (25, "refused"), (26, "exported"),
+    ]  # fmt: skip
+    assert "QB-9" in found[3].reason and "QB-9" in found[4].reason
+    assert [one["invoiceId"] for one in json.loads(hostile.bodies[-1])] == [21, 23, 26]
 
 
 def test_bills_are_named_in_one_object(day: Day, hostile: Hostile) -> None:

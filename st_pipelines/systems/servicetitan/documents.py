@@ -20,6 +20,7 @@ from st_pipelines.documents.frames import (
     INVOICE_SOURCE,
     PAYMENT_SOURCE,
 )
+from st_pipelines.systems.servicetitan.entities import DAILY
 from st_pipelines.systems.servicetitan.parties import customers, vendors
 from st_pipelines.systems.servicetitan.unreadable import with_unreadable
 from st_pipelines.systems.servicetitan.vectors import (
@@ -34,7 +35,7 @@ from st_pipelines.systems.servicetitan.vectors import (
     text,
 )
 
-__all__ = ["bills", "customers", "facts", "invoices", "payments", "vendors"]
+__all__ = ["bills", "customers", "facts", "invoices", "not_exported", "payments", "vendors"]
 
 STATUSES = ("Pending", "Posted", "Exported")
 RECEIVED = ("Received", "Exported")  # of a purchase order; Exported ones can no longer be edited
@@ -148,6 +149,14 @@ def facts(tables: Tables, tenant: str) -> pa.Table:
         ),
     }
     return pa.concat_tables([_table(received, FACT_SOURCE), _table(whole, FACT_SOURCE)])
+
+
+def not_exported(given: pa.Table, entity: str, tenant: str) -> list[str]:
+    """Document keys of the active records that ServiceTitan shows as Posted, which is what Exported falls back to when
+    their batch was unposted and posted anew. Table ``entity``."""
+    posted = pc.and_(pc.equal(text(given["sync_status"]), "Posted"), pc.fill_null(one_array(given["active"]), False))
+    found: list[str] = key(tenant, DAILY[entity].document_type, given.filter(posted)["id"]).to_pylist()
+    return found
 
 
 def _common(

@@ -146,14 +146,14 @@ class _Landing:
 
     def land_day(self, window: Window, referenced: Sequence[int]) -> None:
         wanted = set(referenced) | self._woken(window)
-        if self._entity.feed:
-            self._land_standing(feed.read_window(self._reader, window))
-        else:
-            for read in walk(self._reader, window.params(), closed=True):
-                self._require_honoured(read, window)
-                self._land(read, in_window=True)
-                if self._ids_are_its_own:
-                    wanted -= set(read.ids)
+        if self._entity.feed:  # which shows what is wanted as well
+            self._land_standing(feed.read_window(self._reader, window, wanted))
+            return
+        for read in walk(self._reader, window.params(), closed=True):
+            self._require_honoured(read, window)
+            self._land(read, in_window=True)
+            if self._ids_are_its_own:
+                wanted -= set(read.ids)
         answered: set[int] = set()
         if self._ids_are_its_own:
             self._met = self._distinct()  # what the window gave is not asked for again, so nothing can come twice
@@ -199,10 +199,11 @@ class _Landing:
 
     def _land_standing(self, found: feed.Standing) -> None:
         self._pages += found.pages
+        self._missing = found.missing
         for start in range(0, len(found.records), _CHUNK):
             made = tables(self._shape, found.records[start : start + _CHUNK])
             self._write(made, (), "")
-            self._note_greatest(made[self._shape.name])
+            self._note_greatest(made[self._shape.name].slice(0, max(0, found.in_window - start)))
         for one, page in found.unreadable.values():
             self._write({}, (one,), page)
 

@@ -1,13 +1,14 @@
 """Reads a window from an export feed beside its list, for what only the feed says (whether a bill still stands).
 
-Invariant: every row of the list comes out once, and every row of the feed that was modified in the window; a row that
-the feed has not shown yet keeps ``active`` unknown, and its document is held.
+Invariant: every row of the list comes out once, and every row of the feed that was modified in the window or is wanted
+by its id; a row that the feed has not shown yet keeps ``active`` unknown, and its document is held. What is wanted was
+modified after the window began (we marked it), so the feed shows it.
 
 A feed starts at a date and has no end, no order that may be relied on, and no page size: it is always read to its end,
 so an old day costs the pages of all that was modified since. ``extract_days`` reads it once for many days.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -21,17 +22,28 @@ from st_pipelines.systems.servicetitan.walk import walk
 
 
 class Standing:
-    """The newest version of each record in a window. In memory: a day's bills are few."""
+    """The newest version of each record in a window or wanted by its id. In memory: a day's bills are few."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Collection[int] = ()) -> None:
+        self.wanted = frozenset(wanted)
         self.pages: list[str] = []
         self.unreadable: dict[int | str, tuple[Unreadable, str]] = {}
-        self._newest: dict[int, tuple[int, bool, Any]] = {}
+        self._newest: dict[int, tuple[int, bool, Any, bool]] = {}
 
     @property
     def records(self) -> list[Any]:
-        """By id, so that the same day gives the same table."""
-        return [self._newest[one][2] for one in sorted(self._newest)]
+        """First those of the window, then the others, each by id, so that the same day gives the same table."""
+        order = sorted(self._newest, key=lambda one: (not self._newest[one][3], one))
+        return [self._newest[one][2] for one in order]
+
+    @property
+    def in_window(self) -> int:
+        """How many of the records were modified in the window."""
+        return sum(newest[3] for newest in self._newest.values())
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        return tuple(sorted(self.wanted - self._newest.keys()))
 
     def add(self, reader: PageReader, read: Read, window: Window, *, from_feed: bool) -> None:
         """Of two versions the later wins; of the same one the feed's, because it says more."""
@@ -39,17 +51,17 @@ class Standing:
         stamps = values(read.tables[reader.shape.name], "modified_at")
         for record, stamp, modified in zip(read.page.records, stamps, _exactly(read), strict=True):
             inside = stamp is not None and window.start <= stamp < window.end
-            if inside or not from_feed:
-                self.offer(record, modified, from_feed=from_feed)
+            if inside or not from_feed or record.id in self.wanted:
+                self.offer(record, modified, from_feed=from_feed, inside=inside)
         for one in read.page.unreadable:
             self.unreadable.setdefault(
                 one.id if one.id is not None else f"{read.sha256}:{one.position}", (one, read.sha256)
             )
 
-    def offer(self, record: Any, modified: int, *, from_feed: bool) -> None:
+    def offer(self, record: Any, modified: int, *, from_feed: bool, inside: bool) -> None:
         known = self._newest.get(record.id)
         if known is None or known[:2] <= (modified, from_feed):
-            self._newest[record.id] = (modified, from_feed, record)
+            self._newest[record.id] = (modified, from_feed, record, inside)
 
 
 def _exactly(read: Read) -> list[int]:
@@ -58,9 +70,9 @@ def _exactly(read: Read) -> list[int]:
     return [-1 if at is None else at for at in exact_instants(stamps, "modifiedOn").cast(pa.int64()).to_pylist()]
 
 
-def read_window(reader: PageReader, window: Window) -> Standing:
+def read_window(reader: PageReader, window: Window, wanted: Collection[int]) -> Standing:
     """List and feed of one window as one. Raises ``Drift`` as ``walk`` does."""
-    found = Standing()
+    found = Standing(wanted)
     for read in walk(reader, window.params(), closed=True):
         found.add(reader, read, window, from_feed=False)
     for read in _feed(reader, window):
@@ -73,16 +85,22 @@ def read_windows(
     whole: Window,
     listed: Iterable[Read],
     places: Callable[[Read, bool], Iterator[range]],
-    days: int,
+    wanted: Sequence[Collection[int]],
 ) -> list[Standing]:
-    """What ``read_window`` gives for each of ``days`` adjoining windows, from one list and one feed. ``listed``: the
-    list's pages of all of them; ``places(read, listed)``: the windows that each row of a page lies in."""
-    found = [Standing() for _ in range(days)]
+    """What ``read_window`` gives for each of adjoining windows, from one list and one feed. ``listed``: the list's
+    pages of all of them; ``places(read, listed)``: the windows that each row of a page lies in; ``wanted``: ids, for
+    each window."""
+    found = [Standing(ids) for ids in wanted]
+    naming: dict[int, list[int]] = {}
+    for day, ids in enumerate(wanted):
+        for one in ids:
+            naming.setdefault(one, []).append(day)
 
     def add(read: Read, *, from_feed: bool) -> None:
         for record, modified, of in zip(read.page.records, _exactly(read), places(read, not from_feed), strict=True):
-            for day in of:
-                found[day].offer(record, modified, from_feed=from_feed)
+            named = naming.get(record.id, ()) if from_feed else ()
+            for day in (*of, *(day for day in named if day not in of)):
+                found[day].offer(record, modified, from_feed=from_feed, inside=day in of)
                 if read.sha256 not in found[day].pages[-1:]:
                     found[day].pages.append(read.sha256)
 

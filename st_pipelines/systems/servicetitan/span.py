@@ -76,9 +76,7 @@ class Span:
         self._pages = []
         wanted = self._wanted()
         if self._entity.feed:
-            if any(wanted):
-                raise ReadApart("what a feed-backed entity is named by is read with its day", len(self._days))
-            return self._from_feed()
+            return self._from_feed(wanted)
         windows = self._shown() if self._entity.window_is_shown else self._hidden()
         how, nothing = self._entity.ids, [tuple[int, ...]() for _ in windows]
         if how is None:
@@ -134,9 +132,9 @@ class Span:
                     windows[day].setdefault(record.id, (record, [read.sha256]))
         return windows
 
-    def _from_feed(self) -> list[Share]:
-        found = feed.read_windows(self._reader, self._whole, self._listed(), self._places, len(self._days))
-        return [Share(one.records, len(one.records), one.pages or self._pages) for one in found]
+    def _from_feed(self, wanted: Sequence[set[int]]) -> list[Share]:
+        found = feed.read_windows(self._reader, self._whole, self._listed(), self._places, wanted)
+        return [Share(one.records, one.in_window, one.pages or self._pages, one.missing) for one in found]
 
     def _places(self, read: Read, listed: bool) -> Iterator[range]:
         """Of a feed only the rows inside are wanted: it has no end."""

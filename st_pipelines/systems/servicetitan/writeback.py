@@ -25,11 +25,13 @@ State = Literal["exported", "already_exported", "refused", "unknown", "not_sent"
 
 @dataclass(frozen=True)
 class Mark:
-    """``external_id``: what the books call the document; invoices only. At most what the target shows a person."""
+    """``external_id``: what the books call the document; invoices only. ``told``: every external id that ServiceTitan
+    may have been told for it before, this one included where it was asked for already."""
 
     id: int
     external_id: str = ""
     message: str = ""
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class _BillAnswer(msgspec.Struct, rename="camel"):
     error_message: str | None = None
 
 
-def mark_exported(client: ServiceTitan, entity: Literal["invoices", "bills"], marks: Sequence[Mark]) -> list[Marked]:
+def mark_exported(client: ServiceTitan, entity: str, marks: Sequence[Mark]) -> list[Marked]:
     """One result for each mark, in order. Raises ``SystemFault`` where the records cannot be read; nothing of that
     block was sent then."""
     distinct = list({mark.id: mark for mark in marks}.values())
@@ -72,18 +74,14 @@ def ask_to_mark_nothing(client: ServiceTitan, entity: str) -> None:
 
 
 def _block(client: ServiceTitan, entity: str, marks: Sequence[Mark]) -> Iterator[Marked]:
-    known = _statuses(client, entity, [mark.id for mark in marks])
+    known = _records(client, entity, [mark.id for mark in marks])
     due = []
     for mark in marks:
-        status = known.get(mark.id)
-        if status is None:
-            yield Marked(mark.id, "refused", "it is not there, or inactive")
-        elif status == "Exported":
-            yield Marked(mark.id, "already_exported")
-        elif status != "Posted":
-            yield Marked(mark.id, "refused", f"its syncStatus is {status}")
-        else:
+        before = _before(mark, known.get(mark.id))
+        if before is None:
             due.append(mark)
+        else:
+            yield before
     if not due:
         return
     reference = f"{len(due)} of {due[0].id}…"
@@ -102,6 +100,26 @@ def _block(client: ServiceTitan, entity: str, marks: Sequence[Mark]) -> Iterator
         yield from (_judged(mark, answers) for mark in due)
 
 
+def _before(mark: Mark, record: Any) -> Marked | None:
+    """What the record already says; None: it is to be marked. Another program's export id is never written over, ours
+    is replaced where the document was posted again under a new number. That the external id lands in ``exportId`` is
+    not published: where a tenant keeps none, what was asked for once and is Exported counts as done."""
+    if record is None:
+        return Marked(mark.id, "refused", "it is not there, or inactive")
+    status, held = record.sync_status or "missing", getattr(record, "export_id", None) or ""
+    if status not in ("Posted", "Exported"):
+        return Marked(mark.id, "refused", f"its syncStatus is {status}")
+    if held and held not in (mark.external_id, *mark.told):
+        if status == "Exported":
+            return Marked(mark.id, "already_exported", f"it was exported before, as {held}, which is kept")
+        return Marked(mark.id, "refused", f"it is Posted, but has the exportId {held} of another program")
+    if status == "Posted":
+        return None
+    if held == mark.external_id or not hasattr(record, "export_id") or (not held and mark.external_id in mark.told):
+        return Marked(mark.id, "already_exported")
+    return None
+
+
 def _judged(mark: Mark, answers: Mapping[int, tuple[bool, str]]) -> Marked:
     """Matched by id, never by position (R7)."""
     if mark.id not in answers:
@@ -110,7 +128,8 @@ def _judged(mark: Mark, answers: Mapping[int, tuple[bool, str]]) -> Marked:
     return Marked(mark.id, "exported" if success else "refused", reason)
 
 
-def _statuses(client: ServiceTitan, entity: str, ids: Sequence[int]) -> dict[int, str]:
+def _records(client: ServiceTitan, entity: str, ids: Sequence[int]) -> dict[int, Any]:
+    """Those that are there and active."""
     about = DAILY[entity]
     params = [*about.filters, ("ids", ",".join(map(str, ids))), ("page", "1"), ("pageSize", str(BLOCK))]
     reply = client.read(
@@ -123,7 +142,7 @@ def _statuses(client: ServiceTitan, entity: str, ids: Sequence[int]) -> dict[int
             f"asked for {len(ids)} ids and got others, e.g. {min(strangers)}: the filter was ignored",
             connection=client.connection, entity=entity, cure="report it: the parameter may have changed its name",
         )  # fmt: skip
-    return {record.id: record.sync_status or "missing" for record in records if record.active is not False}
+    return {record.id: record for record in records if record.active is not False}
 
 
 def _page(entity: str) -> Any:

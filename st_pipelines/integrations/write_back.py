@@ -1,0 +1,112 @@
+"""Tells the source which of a flow's documents stand in the books. Invariant: only what was read back is told, and what
+a run says about it is read from the ledger after the work.
+
+Whatever happens on the way, nothing is lost: a question whose answer is not known is asked again by the next run, which
+reads the record first. A refusal keeps the source's own words and rests before it is tried again.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from sqlalchemy import select
+
+from st_pipelines.database.engine import reading
+from st_pipelines.database.schema import extraction
+from st_pipelines.integrations.road import Flow, Mark, Marking
+from st_pipelines.integrations.session import Session
+from st_pipelines.posting import marks
+from st_pipelines.posting.context import RunContext
+from st_pipelines.posting.write_back import Answer, Question, Said, ask, mark_again, plan_marks, record
+from st_pipelines.systems.http.errors import SystemFault
+
+BLOCK = 50  # documents that are asked about together: as many as one list of ids takes
+
+
+@dataclass
+class WriteBack:
+    """One run over one flow. ``said``: answers by kind. ``days``: documents by state, of each day asked for.
+    ``stopped``: why the run ended early; empty = everything that was due was asked."""
+
+    flow: str
+    said: Counter[Said] = field(default_factory=Counter)
+    days: dict[date, Mapping[str, int]] = field(default_factory=dict)
+    stopped: str = ""
+
+    @property
+    def told(self) -> int:
+        """How many documents the source marked because this run asked."""
+        return self.said["exported"]
+
+    @property
+    def not_told(self) -> list[str]:
+        """What this run could not tell, one sentence each; empty = the source knows of everything that was asked."""
+        unknown, refused = self.said["unknown"], self.said["refused"]
+        return [
+            *([self.stopped] if self.stopped else []),
+            *([f"{unknown} documents, whose answer is not known; the next run asks again"] if unknown else []),
+            *([f"{refused} documents, which it refuses; see st-pipelines marks list"] if refused else []),
+        ]
+
+
+def marked_flows(session: Session, flows: Sequence[Flow]) -> list[Flow]:
+    """Those whose documents the source is told about; none where the integration does not want it."""
+    wanted = session.integration.options.mark_exported and session.road.source.marking is not None
+    return [flow for flow in flows if wanted and flow.marks]
+
+
+def write_back(session: Session, flow: Flow, days: Sequence[date], run_id: str, actor: str) -> WriteBack:
+    """Asks about everything of the flow that is due, whatever its day: what was read back later is told as well."""
+    marking = session.road.source.marking
+    if marking is None or not flow.marks:
+        raise ValueError(f"{session.integration.name}: its source takes no marks for {flow.name}")
+    context, done = session.context(run_id, actor), WriteBack(flow.name)
+    for day in days:
+        _find_fallen_back(session, marking, flow, day, context)
+    plan_marks(session.engine, context, flow.name, flow.marks)
+    while not done.stopped and (questions := ask(session.engine, context, flow.name, BLOCK)):
+        answers = _asked(session, marking, flow, questions, done)
+        done.said += record(session.engine, context, answers)
+    of_day = marks.counts(session.engine, session.integration.name, flow.name)
+    done.days = {day: of_day.get(day.isoformat(), marks.NONE) for day in days}
+    return done
+
+
+def refusals(session: Session, flow: Flow) -> list[dict[str, str]]:
+    """Every document of the flow that the source refuses to mark, with its own words."""
+    return [
+        {"document": one.doc_key, "told_as": one.external_id, "reason": one.reason,
+         "asked_again_after": datetime.fromtimestamp(one.not_before // 1_000_000, UTC).isoformat()}
+        for one in marks.open_marks(session.engine, session.integration.name, flow.name) if one.state == "refused"
+    ]  # fmt: skip
+
+
+def _asked(
+    session: Session, marking: Marking, flow: Flow, questions: Sequence[Question], done: WriteBack
+) -> list[Answer]:
+    wanted = [Mark(one.doc_key, one.external_id, one.told) for one in questions]
+    try:
+        said = marking.send(session.source, flow.marks, wanted)
+    except SystemFault as fault:  # the records could not be read, so nothing was sent
+        done.stopped = str(fault)
+        return [Answer(one, "not_sent", str(fault)) for one in questions]
+    unsent = [one.reason for one in said if one.state == "not_sent"]
+    done.stopped = unsent[0] if unsent else ""
+    return [Answer(one, what.state, what.reason) for one, what in zip(questions, said, strict=True)]
+
+
+def _find_fallen_back(session: Session, marking: Marking, flow: Flow, day: date, context: RunContext) -> None:
+    """A batch may be unposted and posted anew in the source, which takes its marks away. Only a reading that is younger
+    than the mark can show that."""
+    name, key = session.integration.name, day.isoformat()
+    of = extraction.c
+    with reading(session.engine) as connection:
+        read_at = connection.execute(
+            select(of.completed_at).where(of.integration == name, of.entity == flow.marks, of.partition_key == key)
+        ).scalar_one_or_none()
+    if read_at is None:
+        return
+    table = session.store.read_table(name, "source", flow.marks, key)
+    fallen = marking.not_marked(flow.marks, {flow.marks: table}, session.integration)
+    mark_again(session.engine, context, flow.name, fallen, read_at)
