@@ -39,8 +39,8 @@ def screen(
         *_open(month),
         text(f"{sent:,} writes were sent in {seconds:.0f} s." if sent else
              f"Nothing was sent: everything was already posted ({seconds:.0f} s)."),
-        *([text(f"ServiceTitan was told about {told['marked']:,} documents ({told['refused']:,} refused).")] if told else
-          []),
+        *([text(f"ServiceTitan was told about {told['marked']:,} documents ({told['refused']:,} refused).")]
+          if told else ()),
         text(f"Audit trail: {audit.text if audit else 'not verified'}"),
         *_second_witness(result.witness),
         text(result.verdict(), "bold green" if month.is_clean and not result.has_alarm else "bold red"),

@@ -92,8 +92,10 @@ def _ping(client: Any, integration: Integration) -> list[str]:
     """What the flows and options that are switched on need, and nothing else."""
     from st_pipelines.systems.servicetitan.ping import ping
 
-    witness = integration.options.second_witness == "journal_entries"
-    return [str(fault) for fault in ping(client, integration.flows, with_journal=witness)]
+    options = integration.options
+    witness = options.second_witness == "journal_entries"
+    faults = ping(client, integration.flows, write_back=options.mark_exported, with_journal=witness)
+    return [str(fault) for fault in faults]
 
 
 def _journal(opens: Callable[[], Any], integration: Integration, reference: Tables) -> "Journal":
