@@ -6,7 +6,7 @@ options, the code itself). Where nothing changed, what is stored is the answer.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -46,7 +46,14 @@ class MappedDay:
 
 def map_day(session: Session, flow: Flow, day: date) -> MappedDay:
     """Pure mapping over stored tables; reads no system, posts nothing."""
-    key, name, store = day.isoformat(), session.integration.name, session.store
+    return map_partition(session, flow, day.isoformat(), day)
+
+
+def map_partition(
+    session: Session, flow: Flow, key: str, day: date, keep: Callable[[MappedFrames], MappedFrames] = lambda all_: all_
+) -> MappedDay:
+    """The same for any partition of records; ``keep`` may leave documents out."""
+    name, store = session.integration.name, session.store
     inputs = _inputs(session, flow, key)
     known = _mapped_before(store, name, flow, key)
     if known.get("inputs") == inputs:
@@ -59,7 +66,7 @@ def map_day(session: Session, flow: Flow, day: date) -> MappedDay:
     given = SourceDay(
         session.integration, {**session.reference_tables("source"), **daily}, session.mapping, session.reference
     )
-    frames = flow.map(given)
+    frames = keep(flow.map(given))
     facts = flow.facts(given) if flow.facts else ()
     mapped = _summary(flow, day, frames, len(facts))
     tables = {

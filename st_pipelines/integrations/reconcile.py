@@ -21,6 +21,7 @@ from st_pipelines.reconciliation.reconcile import reconcile
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
 from st_pipelines.reconciliation.second_witness import SecondWitness
 from st_pipelines.reconciliation.sides import Side
+from st_pipelines.store.names import events_read_at
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,8 @@ def reconcile_days(
 ) -> tuple[Reconciled, dict[date, DayCompared]]:
     """Every business date that the days' documents touched, compared in one reading of the target. The second value
     has one entry for each of ``days``: its own business date, zero where nothing is dated that day."""
-    documents = list(stored_documents(session, flow, [day.isoformat() for day in days]))
-    touched = Period.of_dates(document.business_date for document in documents)
     label = f"{flow.name}_{days[0]}" if len(days) == 1 else f"{flow.name}_{days[0]}_{days[-1]}"
-    compared = _reconcile(session, [flow], touched, documents, run_id, label)
+    compared = reconcile_touched(session, flow, [day.isoformat() for day in days], run_id, label)
     by_date = {total.day: total for total in compared.result.days if total.currency == compared.currency}
     none = DayCompared(0, 0, 0)
     return compared, {
@@ -88,21 +87,32 @@ def reconcile_days(
     }
 
 
+def reconcile_touched(session: Session, flow: Flow, keys: Sequence[str], run_id: str, label: str) -> Reconciled:
+    """Every business date that the documents of these partitions touched."""
+    documents = list(stored_documents(session, flow, keys))
+    touched = Period.of_dates(document.business_date for document in documents)
+    return _reconcile(session, [flow], touched, documents, run_id, label)
+
+
 def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     """The whole calendar month of business dates, whenever its documents were modified."""
     flows = [flow for flow in session.road.flows if flow.name in session.integration.flows and flow.reconciled_kinds]
     period = Period.month(month)
     # All of them, whatever their date: only the newest version tells whether a document still lies in this month.
-    read = {flow.name: _stored_days(session, flow) for flow in flows}
-    documents = [document for flow in flows for document in stored_documents(session, flow, read[flow.name])]
-    witness = second_witness(session, flows, period, read, documents)
+    stored = {flow.name: _stored(session, flow) for flow in flows}
+    documents = [document for flow in flows for document in stored_documents(session, flow, stored[flow.name])]
+    days = {name: [key for key in keys if events_read_at(key) is None] for name, keys in stored.items()}
+    witness = second_witness(session, flows, period, days, documents)
     return _reconcile(
         session, flows, period, documents, run_id, f"period_{month:%Y-%m}", _audit_verdict(session), witness
     )
 
 
-def _stored_days(session: Session, flow: Flow) -> list[str]:
-    return session.store.partitions(session.integration.name, LAYER, part(flow, DOCUMENTS))
+def _stored(session: Session, flow: Flow) -> list[str]:
+    """Keys of the mapped partitions. Those of single records first: of two mappings of one version the last counts, and
+    only a day's is made again when the mapping tables change."""
+    keys = session.store.partitions(session.integration.name, LAYER, part(flow, DOCUMENTS))
+    return sorted(keys, key=lambda key: (events_read_at(key) is None, key))
 
 
 def _reconcile(

@@ -16,6 +16,7 @@ from st_pipelines.integrations.session import Session
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.rows import mapped_documents
 from st_pipelines.store.files import Store
+from st_pipelines.store.names import events_read_at
 
 _MOST = 20_000  # documents kept: a few ten MiB
 
@@ -38,6 +39,8 @@ class _StoredDocuments:
 
     def of(self, flow: Flow, keys: Sequence[str]) -> Iterator[MappedDocument]:
         for key in keys:
+            if events_read_at(key) is not None and not self._store.has_table(self._integration, LAYER, flow.name, key):
+                continue  # covered by a day and removed since somebody listed it
             digest = self._store.manifest(self._integration, LAYER, flow.name, key).digest
             with self._lock:
                 known = self._kept.get((flow.name, key))

@@ -34,6 +34,18 @@ def make_folder(folder: UPath) -> None:
         sync_folder(one.parent)
 
 
+def remove_folder(folder: UPath) -> None:
+    """A folder and the files in it; nothing where there is none. What a crash leaves goes the next time."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        path.unlink(missing_ok=True)
+    disk = local(folder)
+    if disk is not None:
+        disk.rmdir()
+        sync_folder(disk.parent)
+
+
 def put(path: UPath, content: bytes, *, sync: bool = True) -> None:
     """Creates or replaces ``path`` with ``content``. Without ``sync`` the content is durable and its name not yet: the
     caller syncs the folder before anything refers to it."""

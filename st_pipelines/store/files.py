@@ -123,6 +123,15 @@ class Store:
         keys = sorted(path.name for path in folder.iterdir() if path.name != manifest.PART_OF)
         return [key for key in keys if self.has_table(integration, layer, table, key)]
 
+    def remove(self, integration: str, layer: str, entity: str, partition: str) -> None:
+        """Takes a partition away, with its children and its raw pages; does nothing where there is none. First the
+        manifest goes, so that a reader sees the whole partition or nothing."""
+        folder = self._folder(integration, layer, entity, partition)
+        (folder / manifest.FILE).unlink(missing_ok=True)
+        durable.sync(folder)
+        for gone in (folder, self._folder(integration, _RAW, entity, partition)):
+            durable.remove_folder(gone)
+
     def manifest(self, integration: str, layer: str, entity: str, partition: str) -> Manifest:
         """Rows, digests, raw pages and facts of a partition. Raises ``NotStored``."""
         return self._find(integration, layer, entity, partition)[1]

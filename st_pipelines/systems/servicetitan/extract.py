@@ -23,7 +23,7 @@ from st_pipelines.systems.servicetitan import feed
 from st_pipelines.systems.servicetitan.arrays import wholes
 from st_pipelines.systems.servicetitan.columns import schemas, tables
 from st_pipelines.systems.servicetitan.decode import UNREADABLE, Unreadable, shape_of, unreadable_table
-from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity
+from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity, Ids
 from st_pipelines.systems.servicetitan.pages import (
     Drift,
     FilterIgnored,
@@ -73,6 +73,19 @@ def extract_day(
     window = Window(window_start - client.reading.overlap, window_end)
     landing = _Landing(client, store, integration, DAILY[entity], partition_key, SOURCE, entity)
     return landing.attempt(lambda: landing.land_day(window, referenced_ids), window)
+
+
+def extract_ids(
+    client: ServiceTitan, store: Store, integration: str, entity: str, partition_key: str, ids: Sequence[int], *,
+    named: Sequence[int] = (), feed_since: datetime,
+) -> Extracted:  # fmt: skip
+    """Reads single records, whenever they were modified, and replaces a partition of layer ``source`` by them.
+
+    ``ids`` are the records' own; ``named`` what other records name (``named.named_ids``): of contacts, locations and
+    receipts the ids of their parents. ``feed_since``: where a feed is begun for a record that its list does not show.
+    What does not exist is in ``missing``. Raises ``SystemFault``."""
+    landing = _Landing(client, store, integration, DAILY[entity], partition_key, SOURCE, entity)
+    return landing.attempt(lambda: landing.land_ids(frozenset(ids), frozenset(named), feed_since), None)
 
 
 def extract_reference(client: ServiceTitan, store: Store, integration: str, entity: str) -> Extracted:
@@ -162,6 +175,21 @@ class _Landing:
             self._land(read, in_window=False)
         if self._ids_are_its_own:
             self._missing = tuple(sorted(wanted - answered))
+
+    def land_ids(self, own: frozenset[int], named: frozenset[int], feed_since: datetime) -> None:
+        """By own id what was asked for; by the parent's id, where that is how the list is asked, what is named."""
+        if self._ids_are_its_own:
+            own |= named
+        if self._entity.feed:
+            self._land_standing(feed.read_ids(self._reader, own, feed_since))
+            return
+        self._met, answered = Distinct(ordered=False), set[int]()
+        for read in by_ids(self._reader.asked_by(Ids()) if not self._ids_are_its_own else self._reader, own):
+            answered |= set(read.ids)
+            self._land(read, in_window=True)
+        for read in by_ids(self._reader, () if self._ids_are_its_own else named):
+            self._land(read, in_window=True)
+        self._missing = tuple(sorted(own - answered))
 
     def land_all(self) -> None:
         for read in walk(self._reader, [], closed=False):

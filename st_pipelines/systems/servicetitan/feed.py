@@ -9,6 +9,7 @@ so an old day costs the pages of all that was modified since. ``extract_days`` r
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,9 @@ from st_pipelines.systems.servicetitan.arrays import texts
 from st_pipelines.systems.servicetitan.columns import exact_instants
 from st_pipelines.systems.servicetitan.decode import Unreadable
 from st_pipelines.systems.servicetitan.pages import PageReader, Read, Window, day_before, values
-from st_pipelines.systems.servicetitan.walk import walk
+from st_pipelines.systems.servicetitan.walk import by_ids, walk
+
+_NO_WINDOW = Window(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC))
 
 
 class Standing:
@@ -43,7 +46,7 @@ class Standing:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        return tuple(sorted(self.wanted - self._newest.keys()))
+        return tuple(sorted(self.wanted - self._newest.keys() - self.unreadable.keys()))
 
     def add(self, reader: PageReader, read: Read, window: Window, *, from_feed: bool) -> None:
         """Of two versions the later wins; of the same one the feed's, because it says more."""
@@ -108,6 +111,22 @@ def read_windows(
         add(read, from_feed=False)
     for read in _feed(reader, whole):
         add(read, from_feed=True)
+    return found
+
+
+def read_ids(reader: PageReader, ids: frozenset[int], since: datetime) -> Standing:
+    """Single records out of list and feed, whenever they were modified. The feed is begun where the oldest of them was
+    modified; with one that the list does not show (a cancelled bill), at ``since``."""
+    found, oldest = Standing(ids), list[datetime]()
+    if not ids:
+        return found
+    for read in by_ids(reader, ids):
+        found.add(reader, read, _NO_WINDOW, from_feed=False)
+        oldest += [at for at in values(read.tables[reader.shape.name], "modified_at") if at is not None]
+    start = min([*oldest, since] if found.missing or not oldest else oldest)
+    for read in _feed(reader, Window(start, start)):
+        found.add(reader, read, _NO_WINDOW, from_feed=True)
+    found.unreadable = {key: one for key, one in found.unreadable.items() if key in ids}
     return found
 
 

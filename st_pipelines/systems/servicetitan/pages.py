@@ -12,7 +12,7 @@ from st_pipelines.systems.http.errors import BadAnswer
 from st_pipelines.systems.http.reply import Reply
 from st_pipelines.systems.servicetitan.columns import Shape, tables
 from st_pipelines.systems.servicetitan.decode import BrokenPage, Page, decode_page, to_tables
-from st_pipelines.systems.servicetitan.entities import Entity
+from st_pipelines.systems.servicetitan.entities import Entity, Ids
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 
 Params = list[tuple[str, str]]
@@ -97,6 +97,11 @@ class PageReader:
         self.client, self.entity, self.shape = client, entity, shape
         self.ordered = entity.sorted_by_id
         self._place = (store, integration, entity.name, partition)
+
+    def asked_by(self, ids: Ids) -> "PageReader":
+        """The same list, asked for records in another way."""
+        store, integration, _, partition = self._place
+        return PageReader(self.client, store, integration, replace(self.entity, ids=ids), partition, self.shape)
 
     def page(self, number: int, size: int, params: Params, *, with_total: bool = False) -> Read:
         """One page of the list. Raises ``SystemFault``."""
