@@ -87,6 +87,19 @@ class Options(_Strict):
     )
 
 
+class Events(_Strict):
+    """Webhooks of the source connection. They only make things faster: the schedules alone lead to the same books."""
+
+    names: dict[str, str] = Field(
+        default_factory=dict, description="a company's own event names -> entity to read again; empty = not wanted"
+    )
+    every_s: int = Field(default=5, ge=1, description="how often the sensor looks into the inbox")
+    at_once: int = Field(default=500, ge=1, le=5000, description="deliveries that one round takes together")
+    absent_after: int = Field(
+        default=3, ge=1, description="how often a record is looked for that its source does not show"
+    )
+
+
 class Schedules(_Strict):
     """Cron expressions in the integration's time zone; empty = no such schedule."""
 
@@ -109,6 +122,7 @@ class IntegrationFile(_Strict):
     flows: tuple[str, ...] = Field(min_length=1)
     options: Options
     schedules: Schedules = Schedules()
+    events: Events = Events()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

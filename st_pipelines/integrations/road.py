@@ -68,6 +68,39 @@ class SourceEntity:
     named_by: tuple[str, ...] = ()
 
 
+class ReadAgain(Protocol):
+    """What reading single records gave; ``missing``: own ids that do not exist."""
+
+    @property
+    def pages(self) -> int: ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def missing(self) -> Sequence[int]: ...
+
+
+@dataclass(frozen=True)
+class EventHint:
+    """What an event asks to look at; without an ``entity`` there is a ``reason`` why nothing."""
+
+    event: str
+    entity: str = ""
+    record_id: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class EventSide:
+    """How a source tells of changes. An event is a hint to read, never data (W7)."""
+
+    hint: Callable[[str, bytes, Mapping[str, str]], EventHint]  # (event type, body, the company's own names)
+    # (client, store, integration, partition, entities to fill, own ids by entity, where a feed is begun at most)
+    reread: Callable[
+        [Any, "Store", Integration, str, Sequence[str], Mapping[str, Sequence[int]], datetime], Mapping[str, ReadAgain]
+    ]
+    document_key: Callable[[Integration, str, int], str]  # (…, entity, id); empty for what is no document of its own
+
+
 @dataclass(frozen=True)
 class Mark:
     """One document that the source is to mark as exported. ``external_id``: what the books call it. ``told``: every
@@ -115,6 +148,7 @@ class SourceSide:
     # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one
     journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
     marking: Marking | None = None
+    events: EventSide | None = None  # where it sends webhooks
 
 
 @dataclass(frozen=True)

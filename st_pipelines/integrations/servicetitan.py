@@ -4,18 +4,21 @@ Invariant: heavy modules are imported when a run needs them, so that Dagster loa
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import (
+    EventHint,
+    EventSide,
     ExtractedDay,
     Mark,
     Marked,
     Marking,
     Opened,
+    ReadAgain,
     SourceEntity,
     SourceSide,
     Tables,
@@ -141,8 +144,33 @@ def _not_marked(entity: str, tables: Tables, integration: Integration) -> Sequen
     return not_exported(tables[entity], entity, integration.source.tenant)
 
 
+def _hint(event_type: str, body: bytes, names: Mapping[str, str]) -> EventHint:
+    from st_pipelines.systems.servicetitan.webhooks import Hint, read_hint
+
+    found = read_hint(event_type, body, names)
+    if isinstance(found, Hint):
+        return EventHint(found.event, found.entity, found.record_id)
+    return EventHint(found.event, reason=found.reason)
+
+
+def _reread(
+    client: Any, store: "Store", integration: Integration, partition: str, entities: Sequence[str],
+    wanted: Mapping[str, Sequence[int]], feed_since: datetime,
+) -> Mapping[str, ReadAgain]:  # fmt: skip
+    from st_pipelines.systems.servicetitan.reread import reread
+
+    return reread(client, store, integration.name, partition, entities, wanted, feed_since)
+
+
+def _document_key(integration: Integration, entity: str, record_id: int) -> str:
+    from st_pipelines.systems.servicetitan.entities import DAILY as KNOWN
+
+    kind = KNOWN[entity].document_type
+    return f"ST:{integration.source.tenant}:{kind}:{record_id}" if kind else ""
+
+
 SOURCE = SourceSide(
     system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_days=_extract_days,
     extract_reference=_extract_reference, naming_columns=_naming_columns, named_ids=_named_ids, ping=_ping,
-    journal=_journal, marking=Marking(_mark, _not_marked),
+    journal=_journal, marking=Marking(_mark, _not_marked), events=EventSide(_hint, _reread, _document_key),
 )  # fmt: skip

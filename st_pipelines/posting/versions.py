@@ -53,7 +53,10 @@ _no_longer_latest = (
 def changed(
     connection: Connection, integration: str, batch: Sequence[Candidate]
 ) -> tuple[list[Candidate], dict[str, Latest]]:
-    """The candidates whose content is not that of the latest version, and what is known of each key."""
+    """The candidates whose content is not that of the latest version, and what is known of each key.
+
+    A candidate that the source modified *before* the latest version is left out: a record read for an event may be
+    newer than the day that is planned after it, and the books must never go back to what was read earlier."""
     keys = [candidate.document.doc_key for candidate in batch]
     rows = connection.execute(_latest, {"integration": integration, "keys": keys})
     known = {doc_key: Latest(version_id, version, digest) for doc_key, version_id, version, digest in rows}
@@ -61,7 +64,15 @@ def changed(
         candidate for candidate in batch
         if (seen := known.get(candidate.document.doc_key)) is None or seen.content_sha256 != candidate.content_sha256
     ]  # fmt: skip
-    return differing, known
+    recorded = documents(
+        connection, {known[one.document.doc_key].version_id for one in differing if one.document.doc_key in known}
+    )
+    return [one for one in differing if not _outdated(one.document, known, recorded)], known
+
+
+def _outdated(document: MappedDocument, known: Mapping[str, Latest], seen: Mapping[int, MappedDocument]) -> bool:
+    latest = known.get(document.doc_key)
+    return latest is not None and document.modified_on < seen[latest.version_id].modified_on
 
 
 def record(connection: Connection, context: RunContext, batch: Sequence[Candidate], known: Mapping[str, Latest],

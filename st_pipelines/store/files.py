@@ -114,14 +114,16 @@ class Store:
             return False
         return True
 
-    def partitions(self, integration: str, layer: str, table: str) -> list[str]:
-        """Keys of the partitions that hold this table, ascending."""
+    def partitions(
+        self, integration: str, layer: str, table: str, which: Callable[[str], bool] = lambda _key: True
+    ) -> list[str]:
+        """Keys of the partitions that hold this table, ascending; of those that ``which`` wants."""
         folder = self._table(integration, layer, table)
         folder = self._table(integration, layer, manifest.parent_of(folder) or table)
         if not folder.is_dir():
             return []
         keys = sorted(path.name for path in folder.iterdir() if path.name != manifest.PART_OF)
-        return [key for key in keys if self.has_table(integration, layer, table, key)]
+        return [key for key in keys if which(key) and self.has_table(integration, layer, table, key)]
 
     def remove(self, integration: str, layer: str, entity: str, partition: str) -> None:
         """Takes a partition away, with its children and its raw pages; does nothing where there is none. First the

@@ -1,0 +1,94 @@
+"""Maps, plans and posts the records of one event partition. Invariant: the same rules and the same ledger as a day's
+documents; a posting belongs to the local day on which its record was modified, so that the daily asset counts it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.integrations.event_partitions import local_day, of_our_days
+from st_pipelines.integrations.event_wishes import flows_of
+from st_pipelines.integrations.map_day import FACTS, LAYER, map_partition, part
+from st_pipelines.integrations.post_days import pace
+from st_pipelines.integrations.road import Fact, Flow
+from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.stored import stored_documents
+from st_pipelines.posting.facts import record_facts
+from st_pipelines.posting.plan import plan_documents
+from st_pipelines.posting.poster import post
+from st_pipelines.posting.settings import RunLimits
+
+
+@dataclass(frozen=True)
+class Planned:
+    """``doc_keys``: everything that was planned; ``left_out``: documents of days that are not the integration's."""
+
+    doc_keys: tuple[str, ...]
+    left_out: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """``stopped``: by flow, why posting ended early."""
+
+    sent: int
+    settled: int
+    differing: tuple[str, ...]
+    stopped: tuple[str, ...]
+
+
+NOTHING_SENT = Sent(0, 0, (), ())
+
+
+def map_and_plan(session: Session, flows: Sequence[Flow], key: str, today: date, run_id: str, actor: str) -> Planned:
+    """Maps the flows of one partition and puts the documents into the ledger. Sends nothing."""
+    left_out, doc_keys = set[str](), dict[str, None]()
+    for flow in flows:
+        if flow.reconciled_kinds:
+            map_partition(session, flow, key, today, of_our_days(session, left_out))
+        else:
+            map_partition(session, flow, key, today)
+    mapped = {flow.name: list(stored_documents(session, flow, [key])) for flow in flows}
+    naming = (one.modified_on for flow in flows if flow.reconciled_kinds for one in mapped[flow.name])
+    day_of_parties = max((local_day(session, at) for at in naming), default=today)
+    for flow in flows:
+        doc_keys.update(dict.fromkeys(one.doc_key for one in mapped[flow.name]))
+        _plan(session, flow, key, mapped[flow.name], day_of_parties, run_id, actor)
+    return Planned(tuple(doc_keys), frozenset(left_out))
+
+
+def send(session: Session, run_id: str, actor: str) -> Sent:
+    """Sends what may be sent now, of all flows: a document that waited for these goes out too."""
+    sent, settled, differing, stopped = 0, 0, list[str](), list[str]()
+    for flow in flows_of(session):
+        summary = post(
+            session.engine, session.target, session.integration.name, [flow.name], session.context(run_id, actor),
+            pinned=session.integration.target.companies, settings=pace(session.target),
+        )  # fmt: skip
+        sent, settled = sent + summary.sent, settled + summary.settled
+        differing += summary.differing
+        stopped += [f"{flow.name}: {summary.stopped}"] if summary.stopped else []
+    return Sent(sent, settled, tuple(differing), tuple(stopped))
+
+
+def _plan(
+    session: Session, flow: Flow, key: str, documents: Iterable[MappedDocument], day_of_parties: date,
+    run_id: str, actor: str,
+) -> None:  # fmt: skip
+    integration = session.integration
+    limits = RunLimits(integration.options.run_limits.documents, integration.options.run_limits.amount)
+    if flow.facts:
+        table = session.store.read_table(integration.name, LAYER, part(flow, FACTS), key)
+        facts = [Fact(**row) for row in table.to_pylist()]
+        record_facts(session.engine, session.context(run_id, actor, day_of_parties.isoformat()), facts)
+    by_day: dict[date, list[MappedDocument]] = {}
+    for document in documents:
+        # A party keeps its day of modification unless polling has no such day.
+        day = local_day(session, document.modified_on)
+        by_day.setdefault(day if day >= integration.first_day else day_of_parties, []).append(document)
+    for day, some in sorted(by_day.items()):
+        plan_documents(
+            session.engine, session.context(run_id, actor, day.isoformat()), some,
+            target=integration.target.connection, change=session.target.change, limits=limits,
+        )  # fmt: skip
