@@ -1,7 +1,7 @@
 """From webhook deliveries in the inbox to posted documents. Invariant: a delivery is settled only after the ledger
 knows what its record says now; killed anywhere and run again, nothing is lost or posted twice.
 
-One round: read the hints, read the records again by id, map, plan, post, read back, compare, settle. What cannot be
+One round: read the hints, read the records again by id, map, plan, post, compare, tell, settle. What cannot be
 done now comes again after a while; polling reaches the same end without any of this (W8).
 """
 
@@ -20,6 +20,7 @@ from st_pipelines.integrations.event_wishes import Record, Wishes, reach, wishes
 from st_pipelines.integrations.reconcile import Reconciled, reconcile_touched
 from st_pipelines.integrations.road import EventSide
 from st_pipelines.integrations.session import NotReady, Session
+from st_pipelines.integrations.write_back import WriteBack, marked_flows, write_back
 from st_pipelines.posting.standing import Standing, standing
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Drained:
     documents: Mapping[str, Standing] = field(default_factory=dict)
     sent: Sent = NOTHING_SENT
     reconciled: Mapping[str, Reconciled] = field(default_factory=dict)
+    told: Sequence[WriteBack] = ()
     removed: int = 0
     oldest_received_at: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -113,6 +115,9 @@ class _Round:
                 for flow in flows
                 if flow.reconciled_kinds
             }
+        with self._timed("tell"):
+            marked = marked_flows(session, flows)
+            self._done.told = [write_back(session, flow, [], self._run_id, self._actor) for flow in marked]
         self._done.documents = standing(session.engine, name, planned.doc_keys)
         self._settle(planned)
 
