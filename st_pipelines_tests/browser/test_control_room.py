@@ -1,0 +1,95 @@
+"""The control room: from the lineage to a backfill of two days to the control totals that prove it, all by clicking."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+FIRST, LAST = "2026-10-05", "2026-10-06"
+RUN_MS = 150_000  # the daemon looks twice a minute; a run of two days takes seconds
+ENDED = re.compile("^(Success|Succeeded|Failure|Failed|Completed|Completed with failures|Canceled)$")
+LAYERS = ("source", "mapped", "posted", "reconciled", "period")
+
+Keep = Callable[[str], None]
+
+
+def _materialize(page: "Page", job: str) -> None:
+    page.goto(f"/locations/st_pipelines/jobs/{job}", wait_until="domcontentloaded")
+    page.get_by_role("button", name="Materialize all").click()
+
+
+def _open_when_done(page: "Page", launched: str) -> str:
+    """From the note that something was launched to its page in the list of runs; gives how it ended."""
+    note = page.get_by_text(re.compile(f"^{launched} [a-z0-9]+"))
+    note.wait_for()
+    name = note.inner_text().split()[-1]
+    page.locator("a[href='/runs']").first.click()
+    row = page.locator("[data-index], tr").filter(has_text=name).last
+    row.get_by_text(ENDED).first.wait_for(timeout=RUN_MS)
+    ended = row.get_by_text(ENDED).first.inner_text()
+    page.get_by_role("link", name=name).first.click()
+    return ended
+
+
+@pytest.fixture(scope="module")
+def backfilled(page: "Page", keep: Keep) -> "Page":
+    """Reference data first, as the README says; then two days as one backfill."""
+    _materialize(page, "demo_qad_reference")
+    assert _open_when_done(page, "Launched run") == "Success"
+
+    _materialize(page, "demo_qad_daily")
+    dialog = page.get_by_role("dialog")
+    days = dialog.locator("input[type=text]")
+    days.fill(f"[{FIRST}...{LAST}]")
+    days.press("Enter")
+    dialog.get_by_text("2 partitions").first.wait_for()
+    keep("2-backfill-dialog")
+    dialog.get_by_role("button", name="Launch backfill").click()
+    ended = _open_when_done(page, "Created backfill")
+    keep("3-backfill")
+    assert ended == "Success", ended
+    return page
+
+
+def test_the_lineage_reads_from_servicetitan_to_the_period(page: "Page", address: str, keep: Keep) -> None:
+    page.goto(address, wait_until="domcontentloaded")
+    places = []
+    for layer in LAYERS:
+        box = page.locator("foreignObject, svg").get_by_text(re.compile(f"demo_.*_{layer}$")).first
+        box.wait_for()
+        bounds = box.bounding_box()
+        assert bounds is not None, layer
+        places.append(bounds["x"])
+    keep("1-lineage")
+    assert places == sorted(places)
+    assert len(set(places)) == len(LAYERS)
+
+
+def test_a_backfill_of_two_days_succeeds(backfilled: "Page") -> None:
+    backfilled.get_by_text("100% completed").wait_for()
+    backfilled.get_by_text("2 partitions").wait_for()
+
+
+def _open_day(page: "Page", asset: str, day: str) -> str:
+    page.goto(f"/assets/demo_qad/{asset}?view=partitions&partition={day}", wait_until="domcontentloaded")
+    page.get_by_text("control_totals").wait_for()
+    return page.locator("body").inner_text()
+
+
+def test_the_posted_day_shows_its_control_totals(backfilled: "Page", keep: Keep) -> None:
+    shown = _open_day(backfilled, "posted/invoices", LAST)
+    keep("4-posted-invoices")
+    assert "741.07 USD" in shown
+    assert "1200" in shown
+
+
+def test_the_reconciled_day_shows_three_sides_and_no_variance(backfilled: "Page", keep: Keep) -> None:
+    shown = _open_day(backfilled, "reconciled/invoices", LAST)
+    keep("5-reconciled-invoices")
+    assert "The books agree." in shown
+    for side in ("source", "ledger", "target", "variance"):
+        assert side in shown
