@@ -6,9 +6,9 @@ connection in the database, see ``st-pipelines connections add``.
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,6 +24,24 @@ class Settings(BaseSettings):
     key_file: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     minimum_free_mb: int = Field(default=200, ge=1, description="refuse to start below this much free disk (C5)")
+
+    ui_url: str = Field(default="", description="where people open the Dagster UI; for the links in alerts")
+    slack_channel: str = Field(default="", description="alerts to Slack; the token is ST_PIPELINES_SLACK_TOKEN")
+    mail_to: str = Field(default="", description="alerts by e-mail to these addresses, separated by commas")
+    mail_from: str = ""
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: Literal["starttls", "ssl", "none"] = "starttls"
+    smtp_user: str = Field(default="", description="empty = no login; the password is ST_PIPELINES_SMTP_PASSWORD")
+    keep_runs_days: int = Field(default=180, ge=7, description="Dagster's own history, where its clean-up is on")
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        if self.mail_to and not (self.mail_from and self.smtp_host):
+            raise ValueError("ST_PIPELINES_MAIL_TO needs ST_PIPELINES_MAIL_FROM and ST_PIPELINES_SMTP_HOST")
+        if self.smtp_security == "none" and self.smtp_user:
+            raise ValueError("ST_PIPELINES_SMTP_SECURITY: a password is never sent over an open connection")
+        return self
 
     @cached_property
     def ledger_url(self) -> str:

@@ -1,4 +1,4 @@
-"""Jobs, schedules and the failure sensor of one integration. Invariant: everything runs in the integration's time zone
+"""Jobs and schedules of one integration. Invariant: everything runs in the integration's time zone
 and is safe to run twice (T4). Schedules start stopped: a person switches postings on."""
 
 from collections.abc import Sequence
@@ -68,20 +68,3 @@ def _for_a_partition(
         name=name, job=job, cron_schedule=cron, execution_timezone=zone, execution_fn=request,
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )  # fmt: skip
-
-
-def failure_sensor(jobs_of_all: Sequence[AssetJob]) -> dg.SensorDefinition:
-    """Writes one clear line for each failed run; the place where Slack or e-mail is hung in."""
-
-    @dg.run_failure_sensor(
-        name="failed_runs", monitored_jobs=list(jobs_of_all), default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Names the integration, job and first error of every failed run.",
-    )  # fmt: skip
-    def failed_runs(context: dg.RunFailureSensorContext) -> None:
-        tags = context.dagster_run.tags
-        context.log.error(
-            f"integration={tags.get('st_pipelines/integration', '')} job={context.dagster_run.job_name} "
-            f"run={context.dagster_run.run_id} {context.failure_event.message}"
-        )
-
-    return failed_runs

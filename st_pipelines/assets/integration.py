@@ -1,7 +1,6 @@
 """All Dagster definitions of one integration, built from its road. Invariant: no system is named here."""
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
 from st_pipelines.assets import automation
 from st_pipelines.assets.mapped import mapped_asset
@@ -14,8 +13,8 @@ from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Road
 
 
-def integration_definitions(integration: Integration, road: Road) -> tuple[dg.Definitions, list[AssetJob]]:
-    """The definitions and the jobs that the failure sensor watches."""
+def integration_definitions(integration: Integration, road: Road) -> dg.Definitions:
+    """Assets with their checks, jobs and schedules."""
     flows = [flow for flow in road.flows if flow.name in integration.flows]
     read = {entity for flow in flows for entity in flow.reads}
     reconciled = [flow for flow in flows if flow.reconciled_kinds]
@@ -36,9 +35,8 @@ def integration_definitions(integration: Integration, road: Road) -> tuple[dg.De
         for name, description in part.reference.items()
     ]
     jobs = automation.jobs(integration, [asset.key for asset in daily_assets])
-    definitions = dg.Definitions(
+    return dg.Definitions(
         assets=[*daily_assets, *reference_assets, period_asset(integration, reconciled)],
         jobs=list(jobs.values()),
         schedules=automation.schedules(integration, jobs),
     )
-    return definitions, list(jobs.values())

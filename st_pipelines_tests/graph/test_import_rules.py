@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "sandbox": {"documents.money"},
     "integrations": {"documents", "mapping", "posting", "inbox", "database", "audit", "credentials", "store",
                      "reconciliation", "systems", "settings"},
-    "assets": {"integrations", "settings", "documents", "reconciliation", "audit"},
+    "assets": {"integrations", "settings", "documents", "reconciliation", "audit", "systems.http.redact"},
     "definitions": {"assets", "integrations", "settings"},
     "cli": {"settings", "integrations", "documents", "mapping", "posting", "inbox", "receivers", "database", "audit",
             "credentials", "store", "reconciliation", "systems", "assets", "definitions", "sandbox"},

@@ -1,0 +1,1 @@
+"""Messages to people about what went wrong: what they say, how they are found, how they are sent."""
