@@ -23,6 +23,7 @@ from st_pipelines.cli import (
     resolve,
     run,
     sandbox,
+    serve,
     status,
     up,
 )
@@ -52,6 +53,7 @@ app.command("status")(status.status)
 app.command("resolve")(resolve.resolve)
 app.command("replay")(resolve.replay)
 app.command("reconcile")(reconcile.reconcile)
+app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 

@@ -8,7 +8,7 @@ import typer
 
 from st_pipelines.cli import opened
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
-from st_pipelines.cli.secret_input import read_definition
+from st_pipelines.cli.secret_input import read_definition, read_webhook_secret
 
 if TYPE_CHECKING:
     from st_pipelines.integrations.session import Session
@@ -99,6 +99,35 @@ def remove(name: Name) -> Answer:
     with opened.vault() as vault:
         vault.remove(name)
     return Answer({"name": name, "removed": True}, (text(f"{name}: removed with its secrets."),))
+
+
+@app.command("webhook-secret")
+@answering
+def webhook_secret(
+    name: Name,
+    given: Annotated[str, typer.Option("--from", help="File with the secret; - for standard input.")] = "",
+    finish: Annotated[bool, typer.Option("--finish", help="End a rotation: forget the previous secret.")] = False,
+) -> Answer:
+    """Set or rotate the key that signs webhooks. The old one counts beside it until --finish; no restart is needed."""
+    from st_pipelines.credentials.secret import Secret
+    from st_pipelines.receivers.senders import PREVIOUS, SECRET
+
+    if finish == bool(given) and finish:
+        raise Usage("--finish takes no secret: set the new one first, finish when ServiceTitan signs with it")
+    with opened.vault() as vault:
+        if finish:
+            changed = vault.forget_secret(name, PREVIOUS)
+            said = "only the present webhook secret counts now." if changed else "no rotation was under way."
+            return Answer({"name": name, "changed": changed, "rotating": False}, (text(f"{name}: {said}"),))
+        vault.get(name)  # says so where there is none, before anything is asked
+        changed = vault.replace_secret(name, SECRET, Secret(read_webhook_secret(given)), keep_as=PREVIOUS)
+        rotating = PREVIOUS in vault.get(name).secrets
+    said = "stored, encrypted." if changed else "this is the webhook secret already."
+    then = " The previous one counts too until: st-pipelines connections webhook-secret NAME --finish"
+    return Answer(
+        {"name": name, "changed": changed, "rotating": rotating},
+        (text(f"{name}: {said}{then.replace('NAME', name) if rotating else ''}"),),
+    )
 
 
 @app.command("new-key")

@@ -23,6 +23,7 @@ SECRETS: Mapping[str, tuple[str, ...]] = {
     "qad": ("username", "password"),
 }
 LARGEST = 1_000_000
+SHORTEST_WEBHOOK_SECRET = 24  # bytes (W3); ServiceTitan's have 32 to 64 characters
 _SECRET_NAME = re.compile(
     r"(?i)(?!.*_(url|path|file|s)$)(.*(secret|passw|token|app_?key|api_?key|private_key|credential)|^key$)"
 )
@@ -64,20 +65,24 @@ def read_definition(source: str, system: str, assignments: Sequence[str]) -> Def
     return Definition(chosen, settings, secrets)
 
 
+def read_webhook_secret(source: str) -> str:
+    """The one secret in a file or on standard input, else asked for in a terminal. Raises ``Usage``."""
+    if not source and not sys.stdin.isatty():
+        raise Usage("no secret given: --from FILE, or --from - for standard input")
+    try:
+        secret = _content(source).decode("utf-8").strip() if source else getpass.getpass("webhook secret: ").strip()
+    except UnicodeDecodeError:
+        raise Usage("the webhook secret must be text, as ServiceTitan's developer portal shows it") from None
+    if len(secret.encode("utf-8")) < SHORTEST_WEBHOOK_SECRET or any(mark.isspace() for mark in secret):
+        raise Usage(f"a webhook secret is one word of {SHORTEST_WEBHOOK_SECRET} bytes at least")
+    return secret
+
+
 def _document(source: str) -> dict[str, Any]:
     if not source:
         return {}
     where = "standard input" if source == "-" else source
-    try:
-        if source == "-":
-            content = sys.stdin.buffer.read(LARGEST + 1)
-        else:
-            with Path(source).open("rb") as file:
-                content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise Usage(f"{where}: cannot be read ({error.strerror})") from None
-    if len(content) > LARGEST:
-        raise Usage(f"{where}: larger than {LARGEST} bytes; this is not a connection")
+    content = _content(source)
     try:
         given = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -98,6 +103,22 @@ def _document(source: str) -> dict[str, Any]:
     if misplaced:
         raise Usage(f"{where}: {', '.join(misplaced)} belongs under secrets: settings are stored readable")
     return given
+
+
+def _content(source: str) -> bytes:
+    """At most ``LARGEST`` bytes of a file, or of standard input (``-``)."""
+    where = "standard input" if source == "-" else source
+    try:
+        if source == "-":
+            content = sys.stdin.buffer.read(LARGEST + 1)
+        else:
+            with Path(source).open("rb") as file:
+                content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise Usage(f"{where}: cannot be read ({error.strerror})") from None
+    if len(content) > LARGEST:
+        raise Usage(f"{where}: larger than {LARGEST} bytes; this is not a connection")
+    return content
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

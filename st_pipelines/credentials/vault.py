@@ -117,6 +117,32 @@ class Vault:
             if database.execute(delete(schema.connection).where(schema.connection.c.name == name)).rowcount != 1:
                 raise VaultFault(f"no connection {name!r}")
 
+    def replace_secret(self, name: str, field: str, secret: Secret, *, keep_as: str) -> bool:
+        """Puts a new value into one field and keeps the old one as ``keep_as``, in one transaction; gives whether
+        anything changed (the same value again changes nothing). Raises ``VaultFault``."""
+        current = self.get(name).secrets.get(field)
+        if current == secret:
+            return False
+        with transaction(self._engine) as database:
+            self._put(database, name, field, secret)
+            if current is not None:
+                self._put(database, name, keep_as, current)
+        return True
+
+    def forget_secret(self, name: str, field: str) -> bool:
+        """Removes one secret of a connection; gives whether there was one. Raises ``VaultFault``."""
+        self.get(name)
+        of = schema.secret.c
+        with transaction(self._engine) as database:
+            gone = database.execute(delete(schema.secret).where(of.connection == name, of.field == field))
+        return gone.rowcount == 1
+
+    def _put(self, database: DatabaseConnection, name: str, field: str, secret: Secret) -> None:
+        of, now = schema.secret.c, now_us(database)
+        sealed = _columns(seal(self._keyring, place("secret", name, field), _bytes(secret)))
+        database.execute(delete(schema.secret).where(of.connection == name, of.field == field))
+        database.execute(insert(schema.secret).values(connection=name, field=field, updated_at=now, **sealed))
+
     def rotate(self, new: Keyring) -> int:
         """Wraps every secret and token under the first key of ``new``; gives the number of rows changed (K2).
 

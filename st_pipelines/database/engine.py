@@ -4,7 +4,7 @@ SQLite: WAL, ``synchronous=FULL``, immediate transactions (reliability C1). Post
 on. A pragma of the connection, not of the caller's memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ class UnsupportedDatabase(ValueError):
     """A database URL that is neither SQLite nor ``postgresql+psycopg2``."""
 
 
-def open_database(url: str) -> Engine:
-    """An engine for ``sqlite:///path`` or ``postgresql+psycopg2://…``. Makes the SQLite folder (0700), no schema."""
+def open_database(url: str, *, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """An engine for ``sqlite:///path`` or ``postgresql+psycopg2://…``. Makes the SQLite folder (0700), no schema.
+
+    ``patience_s``: how long a statement waits for another process's lock."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -35,12 +37,15 @@ def open_database(url: str) -> Engine:
         if not parsed.database or parsed.database == ":memory:":
             raise UnsupportedDatabase("an in-memory database cannot be shared by processes; name a file")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
-        event.listen(engine, "connect", _durable_sqlite)
+        engine = create_engine(parsed, connect_args={"timeout": patience_s, "check_same_thread": False})
+        event.listen(engine, "connect", _durable_sqlite(patience_s))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+psycopg2":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        if patience_s != BUSY_TIMEOUT_S:
+            event.listen(engine, "connect", _impatient_postgresql(patience_s))
+        return engine
     raise UnsupportedDatabase(f"unsupported database driver {parsed.drivername!r}: use sqlite or postgresql+psycopg2")
 
 
@@ -69,14 +74,26 @@ def now_us(connection: Connection) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def _durable_sqlite(dbapi_connection: Any, _record: Any) -> None:
-    dbapi_connection.isolation_level = None  # SQLAlchemy's begin event opens the transaction itself
-    cursor = dbapi_connection.cursor()
-    # The time-out comes first: two processes that open a new file at once both ask for WAL.
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_S * 1000}", "journal_mode=WAL", "synchronous=FULL",
-                   "foreign_keys=ON", "recursive_triggers=ON"):  # fmt: skip
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _durable_sqlite(patience_s: float) -> Callable[[Any, Any], None]:
+    def configure(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None  # SQLAlchemy's begin event opens the transaction itself
+        cursor = dbapi_connection.cursor()
+        # The time-out comes first: two processes that open a new file at once both ask for WAL.
+        for pragma in (f"busy_timeout={round(patience_s * 1000)}", "journal_mode=WAL", "synchronous=FULL",
+                       "foreign_keys=ON", "recursive_triggers=ON"):  # fmt: skip
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return configure
+
+
+def _impatient_postgresql(patience_s: float) -> Callable[[Any, Any], None]:
+    def configure(dbapi_connection: Any, _record: Any) -> None:
+        with dbapi_connection.cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = {round(patience_s * 1000)}")
+        dbapi_connection.commit()
+
+    return configure
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -31,11 +31,12 @@ class InboxUnavailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Group:
-    """What one commit did: ``stored`` is None where it failed. ``seconds``: begin to durable."""
+    """What one commit did: ``stored``, or the ``fault`` that kept it from it. ``seconds``: begin to durable."""
 
     size: int
     seconds: float
-    stored: Stored | None
+    stored: Stored | None = None
+    fault: BaseException | None = None
 
 
 class Arrivals:
@@ -99,7 +100,8 @@ class Arrivals:
         self._bytes -= sum(len(one.body) for one in arrived)
         fault = commit.exception()
         if self._on_group is not None:
-            self._on_group(Group(len(group), perf_counter() - began, None if fault else commit.result()))
+            stored = None if fault else commit.result()
+            self._on_group(Group(len(group), perf_counter() - began, stored, fault))
         for _, durable in group:
             if durable.cancelled():
                 continue

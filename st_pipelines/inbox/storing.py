@@ -12,12 +12,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from st_pipelines.database.engine import now_us, transaction
 from st_pipelines.database.schema import inbox_event
-from st_pipelines.inbox.delivery import Arrival, other_body
+from st_pipelines.inbox.delivery import Arrival, arrival, other_body
 
 _INSERT = {
     "sqlite": sqlite.insert(inbox_event).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(inbox_event).on_conflict_do_nothing(),
 }
+
+_PROBE = arrival("readyz", b"")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ def store(engine: Engine, arrived: Sequence[Arrival]) -> Stored:
         if new < len(arrived):
             new += _insert(connection, _with_another_body(connection, arrived), now)
     return Stored(new, len(arrived) - new)
+
+
+def check_writable(engine: Engine) -> None:
+    """Writes a delivery and takes it back. Raises ``SQLAlchemyError`` where the inbox cannot be written."""
+    with engine.connect() as connection, connection.begin() as undone:
+        _insert(connection, [_PROBE], now_us(connection))
+        undone.rollback()
 
 
 def _insert(connection: Connection, arrived: Sequence[Arrival], now: int) -> int:

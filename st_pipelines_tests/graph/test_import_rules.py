@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "credentials": {"documents", "database"},
     "posting": {"documents", "mapping", "database", "audit"},
     "inbox": {"documents", "database"},
-    "receivers": {"inbox", "database", "credentials"},
+    "receivers": {"inbox", "database", "credentials", "systems.http.redact"},
     "systems.http": {"documents", "database", "credentials"},
     "reconciliation": {"documents", "mapping", "posting", "database", "audit", "store"},
     "sandbox": {"documents.money"},
