@@ -12,12 +12,12 @@ from prometheus_client import CollectorRegistry
 
 from st_pipelines.receivers.options import Options
 from st_pipelines.receivers.serving import run_worker
-from st_pipelines.systems.http import redact
+from st_pipelines.systems.http.redact import install as redact_logs
 
 
 def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    redact.install()
+    redact_logs()
     with open(0, "rb", buffering=0, closefd=False) as told:
         options = msgspec.json.decode(told.readline(), type=Options)
     listener = socket.socket(fileno=int(sys.argv[1]))
