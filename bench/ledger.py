@@ -15,7 +15,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from st_pipelines.audit.high_water import HighWaterMark
 from st_pipelines.audit.verify import verify
+from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.database.engine import open_database, transaction
 from st_pipelines.database.migrate import upgrade
 from st_pipelines.documents.invoice import Invoice
@@ -94,14 +96,15 @@ def _run(folder: Path, batch: list[MappedDocument]) -> list[dict[str, Any]]:
     count, target = len(batch), InstantTarget()
     engine = open_database(f"sqlite:///{folder / 'ledger.db'}")
     upgrade(engine)
+    mark = HighWaterMark(folder / "keys" / "ledger.mark", Keyring([b"k" * 32]))
     _plan(engine, batch[:50], target)  # statements compiled, files made
-    post(engine, target, CONTEXT.integration, (), CONTEXT)
+    post(engine, target, CONTEXT.integration, (), CONTEXT, mark=mark)
 
     began, wall = time.process_time(), time.perf_counter()
     _plan(engine, batch, target)
     planned, planned_wall = time.process_time() - began, time.perf_counter() - wall
     began, wall = time.process_time(), time.perf_counter()
-    summary = post(engine, target, CONTEXT.integration, (), CONTEXT)
+    summary = post(engine, target, CONTEXT.integration, (), CONTEXT, mark=mark)
     posted, posted_wall = time.process_time() - began, time.perf_counter() - wall
     assert summary.posted == count - 50 and summary.clean, summary
     began, wall = time.process_time(), time.perf_counter()

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     mappings: Path = Path("mappings")
     data_root: str = ""
     key_file: Path | None = None
+    mark_file: Path | None = Field(
+        default=None, description="the ledger's high-water mark; one file for all machines that post from one ledger"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     minimum_free_mb: int = Field(default=200, ge=1, description="refuse to start below this much free disk (C5)")
 
@@ -57,3 +60,8 @@ class Settings(BaseSettings):
     def master_key_file(self) -> Path:
         """The key file, used where ``ST_PIPELINES_KEY`` is not set."""
         return self.key_file or self.home.resolve() / "keys" / "master.key"
+
+    @cached_property
+    def high_water_mark(self) -> Path:
+        """How far the ledger has come, kept apart from it (L15); beside the key file unless told otherwise."""
+        return self.mark_file or self.master_key_file.parent / "ledger.mark"

@@ -15,6 +15,7 @@ from st_pipelines.cli.output import Usage
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from st_pipelines.audit.high_water import HighWaterMark
     from st_pipelines.credentials.vault import Vault
     from st_pipelines.integrations.registry import Integration
     from st_pipelines.integrations.session import Session
@@ -56,6 +57,21 @@ def vault() -> Iterator["Vault"]:
 
     with ledger() as engine:
         yield Vault(engine, load_keyring(os.environ, settings().master_key_file))
+
+
+def mark() -> "HighWaterMark":
+    """The ledger's high-water mark; refuses where the master key is missing or badly kept."""
+    from st_pipelines.audit.high_water import HighWaterMark
+    from st_pipelines.credentials.keyring import load_keyring
+
+    read = settings()
+    return HighWaterMark(read.high_water_mark, load_keyring(os.environ, read.master_key_file))
+
+
+def say(line: str) -> None:
+    """Progress, on stderr, only where somebody watches."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{line}\n")
 
 
 def integrations() -> "list[Integration]":

@@ -113,6 +113,8 @@ def _as_text(value: object) -> object:
 _CODES: Mapping[str, int] = {
     "st_pipelines.cli.output.CouldNotRun": FAILED,
     "st_pipelines.cli.output.Usage": WRONG,
+    "st_pipelines.audit.high_water.LedgerRestored": FAILED,
+    "st_pipelines.audit.high_water.MarkFault": FAILED,
     "st_pipelines.credentials.keyring.CannotDecrypt": WRONG,
     "st_pipelines.credentials.keyring.KeyFault": WRONG,
     "st_pipelines.credentials.vault.VaultFault": WRONG,
@@ -123,6 +125,7 @@ _CODES: Mapping[str, int] = {
     "st_pipelines.mapping.tables.MappingErrors": WRONG,
     "st_pipelines.posting.context.LedgerUnavailable": FAILED,
     "st_pipelines.posting.holds.CannotRelease": WRONG,
+    "st_pipelines.posting.recover.CannotRecover": FAILED,
     "st_pipelines.posting.replay.CannotReplay": FAILED,
     "st_pipelines.posting.target.WrongCompany": FAILED,
     "st_pipelines.posting.totals.IdentityBroken": FAILED,
@@ -159,8 +162,7 @@ def fail(sentence: str, code: int, *, as_json: bool) -> None:
 def _sentence(error: BaseException) -> str:
     cause = getattr(error, "orig", None)  # of a database error the driver's words only: no SQL, no parameters
     if cause is not None:
-        cure = "Make it reachable, free disk space or restore write access to it, then run again: it resumes by itself"
-        return f"the database cannot be used: {str(cause).strip()}. {cure}"
+        return f"the database cannot be used: {str(cause).strip()}"
     if type(error).__module__.startswith("pydantic"):
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"

@@ -1,6 +1,6 @@
 """``st-pipelines status``: where every document stands, what waits for what, and whether the ledger adds up."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import RenderableType
@@ -8,6 +8,9 @@ from rich.console import RenderableType
 from st_pipelines.cli import opened
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, answering, table, text
 from st_pipelines.reconciliation.amounts import money, plain
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 _OPEN_STATES = ("held", "rejected", "unknown", "sending", "waiting", "planned")
 _NAMED = 20  # what is waited for most
@@ -23,10 +26,11 @@ def status(
     name = opened.integration(integration).name
     with opened.ledger() as engine:
         totals, waits = flow_totals(engine, name), waiting(engine, name, limit=_NAMED)
-        identity = check_identity(engine, name)
+        identity, stopped = check_identity(engine, name), _nothing_may_be_sent(engine)
     open_documents = sum(row.documents for row in totals if row.state in _OPEN_STATES)
     data = {
-        "integration": name, "open": open_documents, "ledger_adds_up": identity.holds, "breaks": list(identity.breaks),
+        "integration": name, "nothing_is_sent": stopped,
+        "open": open_documents, "ledger_adds_up": identity.holds, "breaks": list(identity.breaks),
         "documents": [
             {"flow": row.flow, "state": row.state, "documents": row.documents, "currency": row.currency,
              "amount": plain(row.amount_minor, row.currency)}
@@ -42,5 +46,16 @@ def status(
     if waits:
         shown = [(one.needs, one.because or "never seen", one.count) for one in waits]
         parts.append(table(("waited for", "which is", "postings"), shown, "Waiting", ("postings",)))
+    parts += [text(f"Nothing is sent: {stopped}", "bold red")] if stopped else []
     parts += [text(f"The ledger does not add up: {fault}", "bold red") for fault in identity.breaks]
-    return Answer(data, tuple(parts), OPEN if open_documents or not identity.holds else CLEAN)
+    return Answer(data, tuple(parts), OPEN if open_documents or stopped or not identity.holds else CLEAN)
+
+
+def _nothing_may_be_sent(engine: "Engine") -> str:
+    """Why nothing may be sent from this ledger; empty = it may."""
+    from st_pipelines.credentials.keyring import KeyFault
+
+    try:
+        return opened.mark().look(engine).fault
+    except KeyFault as fault:
+        return str(fault)

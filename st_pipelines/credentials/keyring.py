@@ -7,6 +7,7 @@ Keys come from ``ST_PIPELINES_KEY`` (base64 of 32 bytes; several, comma-separate
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ class CannotDecrypt(RuntimeError):
 class Keyring:
     """Master keys in memory. Only wraps and unwraps; never gives a key out."""
 
-    __slots__ = ("_ciphers", "first_id")
+    __slots__ = ("_ciphers", "_mac_keys", "first_id")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
@@ -41,6 +42,7 @@ class Keyring:
         if any(len(key) != KEY_BYTES for key in keys):
             raise KeyFault(f"each key must be base64 of exactly {KEY_BYTES} bytes; make one with `new_key_file`")
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+        self._mac_keys = {_key_id(key): hmac.digest(key, b"st_pipelines mac key", "sha256") for key in keys}
         self.first_id = _key_id(keys[0])
 
     @property
@@ -65,6 +67,15 @@ class Keyring:
             return cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], about)
         except (InvalidTag, ValueError):
             raise CannotDecrypt(f"a value under key {key_id} was changed, or moved from another row") from None
+
+    def mac(self, content: bytes) -> tuple[str, str]:
+        """Authenticates something that is no secret; gives (key id, hex HMAC-SHA-256 by a key derived for this)."""
+        return self.first_id, hmac.digest(self._mac_keys[self.first_id], content, "sha256").hex()
+
+    def made_mac(self, key_id: str, content: bytes, mac: str) -> bool:
+        """Whether ``mac`` was made of ``content`` with the named key of this keyring."""
+        key = self._mac_keys.get(key_id)
+        return key is not None and hmac.compare_digest(hmac.digest(key, content, "sha256").hex().encode(), mac.encode())
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self.ids)})"

@@ -54,7 +54,7 @@ def map_and_plan(session: Session, flows: Sequence[Flow], key: str, today: date,
     day_of_parties = max((local_day(session, at) for at in naming), default=today)
     for flow in flows:
         doc_keys.update(dict.fromkeys(one.doc_key for one in mapped[flow.name]))
-        _plan(session, flow, key, mapped[flow.name], day_of_parties, run_id, actor)
+        plan_partition(session, flow, key, mapped[flow.name], day_of_parties, run_id, actor)
     return Planned(tuple(doc_keys), frozenset(left_out))
 
 
@@ -64,7 +64,7 @@ def send(session: Session, run_id: str, actor: str) -> Sent:
     for flow in flows_of(session):
         summary = post(
             session.engine, session.target, session.integration.name, [flow.name], session.context(run_id, actor),
-            pinned=session.integration.target.companies, settings=pace(session.target),
+            mark=session.mark, pinned=session.integration.target.companies, settings=pace(session.target),
         )  # fmt: skip
         sent, settled = sent + summary.sent, settled + summary.settled
         differing += summary.differing
@@ -72,10 +72,11 @@ def send(session: Session, run_id: str, actor: str) -> Sent:
     return Sent(sent, settled, tuple(differing), tuple(stopped))
 
 
-def _plan(
+def plan_partition(
     session: Session, flow: Flow, key: str, documents: Iterable[MappedDocument], day_of_parties: date,
     run_id: str, actor: str,
 ) -> None:  # fmt: skip
+    """Records the facts of an event partition and plans its documents, each under its own day. Sends nothing."""
     integration = session.integration
     limits = RunLimits(integration.options.run_limits.documents, integration.options.run_limits.amount)
     if flow.facts:

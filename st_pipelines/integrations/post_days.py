@@ -4,12 +4,13 @@ Invariant: what a day's outcome says is read from the ledger after the work, nev
 planned, then everything of the flow that may be sent is sent together, so that full batches reach the target.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from st_pipelines.audit.head import head
+from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
 from st_pipelines.integrations.road import Fact, Flow
@@ -49,22 +50,29 @@ def post_days(
     """Plans the days' mapped documents, then sends everything of the flow that may be sent now, whatever its day: a
     document that waited for these days' goods goes out too."""
     integration = session.integration
-    limits = RunLimits(integration.options.run_limits.documents, integration.options.run_limits.amount)
     for day in days:
-        key = day.isoformat()
-        context = session.context(run_id, actor, key)
-        if flow.facts:
-            table = session.store.read_table(integration.name, LAYER, part(flow, FACTS), key)
-            record_facts(session.engine, context, [Fact(**row) for row in table.to_pylist()])
-        plan_documents(
-            session.engine, context, stored_documents(session, flow, [key]), target=integration.target.connection,
-            change=session.target.change, limits=limits,
-        )  # fmt: skip
+        documents = stored_documents(session, flow, [day.isoformat()])
+        plan_day(session, flow, day.isoformat(), documents, run_id, actor)
     context = session.context(run_id, actor)
     settings = pace(session.target)
-    summary = post(session.engine, session.target, integration.name, [flow.name], context,
+    summary = post(session.engine, session.target, integration.name, [flow.name], context, mark=session.mark,
                    pinned=integration.target.companies, settings=settings)  # fmt: skip
     return summary, _outcomes(session, flow, days)
+
+
+def plan_day(
+    session: Session, flow: Flow, key: str, documents: Iterable[MappedDocument], run_id: str, actor: str
+) -> None:
+    """Records the day's facts and plans these documents of it. Sends nothing."""
+    integration, context = session.integration, session.context(run_id, actor, key)
+    if flow.facts:
+        table = session.store.read_table(integration.name, LAYER, part(flow, FACTS), key)
+        record_facts(session.engine, context, [Fact(**row) for row in table.to_pylist()])
+    given = integration.options.run_limits
+    plan_documents(
+        session.engine, context, documents, target=integration.target.connection, change=session.target.change,
+        limits=RunLimits(given.documents, given.amount),
+    )  # fmt: skip
 
 
 def pace(target: Target) -> PostSettings:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from st_pipelines.audit.high_water import HighWaterMark
 from st_pipelines.credentials.keyring import Keyring, load_keyring
 from st_pipelines.credentials.vault import Vault
 from st_pipelines.database.engine import open_database
@@ -71,6 +72,10 @@ class Session:
     @cached_property
     def vault(self) -> Vault:
         return Vault(self.engine, self.keyring)
+
+    @cached_property
+    def mark(self) -> HighWaterMark:
+        return HighWaterMark(self.settings.high_water_mark, self.keyring)
 
     @cached_property
     def source(self) -> Any:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
+from st_pipelines.audit.high_water import LedgerRestored, MarkFault
 from st_pipelines.posting import claim, leases, outlook, readback
 from st_pipelines.posting.answers import judged, unfinished
 from st_pipelines.posting.breaker import Breaker
@@ -19,6 +20,7 @@ from st_pipelines.posting.claimed import Claimed, by_books
 from st_pipelines.posting.clock import Clock, Watch
 from st_pipelines.posting.companies import Companies
 from st_pipelines.posting.context import LedgerUnavailable, RunContext
+from st_pipelines.posting.mark import FIRST_EPOCH, Mark
 from st_pipelines.posting.outcomes import Adopted, Pair, confirm
 from st_pipelines.posting.owner import Owner
 from st_pipelines.posting.plan import plan_again
@@ -33,17 +35,19 @@ __all__ = ["PostSettings", "PostSummary", "post"]
 
 
 def post(
-    engine: Engine, target: Target, integration: str, flows: Collection[str], context: RunContext, *,
+    engine: Engine, target: Target, integration: str, flows: Collection[str], context: RunContext, *, mark: Mark,
     pinned: Collection[str] = (), settings: PostSettings | None = None, clock: Clock | None = None,
     jitter: random.Random | None = None,
 ) -> PostSummary:  # fmt: skip
     """Posts everything claimable of these flows (none named = all), after settling what is unknown.
 
     ``pinned``: companies that must be the right ones too before anything is sent, whether or not it is for them: where
-    one of them is wrong, so may be the connection (M1).
+    one of them is wrong, so may be the connection (M1). ``mark``: the ledger's high-water mark, raised before anything
+    of a batch is sent (L15).
 
     Ends when nothing is claimable now or soon (``settings.patience_s``). ``WrongCompany`` and ``LedgerUnavailable`` say
-    that nothing more is sent; what ``target.check_company`` raises where the target cannot be reached passes too.
+    that nothing more is sent, and so do the faults of the mark (``LedgerRestored``, ``MarkFault``); what
+    ``target.check_company`` raises where the target cannot be reached passes too.
     """
     if integration != context.integration:
         raise ValueError(f"the context is of {context.integration!r}, not of {integration!r}")
@@ -58,7 +62,7 @@ def post(
     watch = Watch(clock)
     with Owner() as owner, ThreadPoolExecutor(target.max_concurrency, thread_name_prefix="post") as pool:
         sender = Sender(target, pool, breaker, settings, watch)
-        return _Session(engine, context, flows, owner.name, sender, pinned).run()
+        return _Session(engine, context, flows, owner.name, sender, mark, pinned).run()
 
 
 log = logging.getLogger(__name__)
@@ -66,9 +70,10 @@ log = logging.getLogger(__name__)
 
 class _Session:
     def __init__(self, engine: Engine, context: RunContext, flows: Collection[str], owner: str, sender: Sender,
-                 pinned: Collection[str]) -> None:  # fmt: skip
+                 mark: Mark, pinned: Collection[str]) -> None:  # fmt: skip
         self.engine, self.context, self.flows, self.owner, self.sender = engine, context, tuple(flows), owner, sender
-        self.pinned = frozenset(pinned)
+        self.mark, self.pinned = mark, frozenset(pinned)
+        self.looks_first = False  # also before an update or a void: the ledger does not know all that was sent
         self.target, self.settings, self.watch = sender.target, sender.settings, sender.watch
         self.clock, self.breaker = sender.watch.clock, sender.breaker
         self.resolver = Resolver(engine, self.target, context, self.flows, self.settings, self.watch)
@@ -85,6 +90,7 @@ class _Session:
 
     def run(self) -> PostSummary:
         started = self.clock.monotonic()
+        self.looks_first = self.mark.require(self.engine) > FIRST_EPOCH
         try:
             limit = 10 * self.settings.questions
             self.to_read_back = readback.due(
@@ -158,11 +164,12 @@ class _Session:
         ready = [(row, body) for row, body in prepared.ready if row.company in self.companies.checked]
         if ready and not self._frozen(ready):
             ready = []
-        for (kind, company), group in by_books([row for row, _ in ready if row.op == "create"]).items():
+        asked = [row for row, _ in ready if row.op == "create" or self.looks_first]
+        for (kind, company), group in by_books(asked).items():
             for start in range(0, len(group), self.settings.questions):
                 self.sender.ask(BEFORE_SENDING, kind, company, group[start : start + self.settings.questions])
         for row, _ in ready:
-            if row.op != "create":
+            if row.op != "create" and not self.looks_first:
                 self.sender.send(row)
         self._confirm([*prepared.settled, *unchecked])
         self._again(prepared.again)
@@ -173,6 +180,11 @@ class _Session:
         except claim.LeaseLost as error:
             self._confirm([(row, NotSent(str(error))) for row, _ in ready])
             return False
+        try:
+            self.mark.raise_to_present(self.engine)
+        except (LedgerRestored, MarkFault) as error:
+            self._confirm([(row, NotSent(str(error))) for row, _ in ready])
+            raise
         return True
 
     # -------------------------------------------------------------------------------------------- answers

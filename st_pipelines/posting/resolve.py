@@ -121,7 +121,7 @@ class Resolver:
         return min((sent_at - now_us) / 1_000_000 + self.quiet_s, by_this_clock)
 
     def _ask(self, kind: str, company: str, rows: Sequence[Claimed], summary: ResolveSummary) -> None:
-        controls = self._controls(kind, company)
+        controls = known_references(self.engine, self.context, kind, company)
         references = [reference for row in rows for reference in row.references_asked]
         asked_at, answer, fault = self.watch.clock.monotonic(), dict[str, Any](), ""
         try:
@@ -145,12 +145,6 @@ class Resolver:
                 move = self._judged(row, seen, answer, bool(known), proof)
             found.append((row, move))
         self._record(found, summary)
-
-    def _controls(self, kind: str, company: str) -> list[str]:
-        """References that the target must find; those first that it has found before."""
-        values = {"integration": self.context.integration, "kind": kind, "company": company}
-        with reading(self.engine) as connection:
-            return list(connection.execute(_control, values).scalars())
 
     def _judged(self, row: Claimed, seen: _Memory, answer: Answer, finds: bool, proof: dict[str, Any]) -> moves.Move:
         try:
@@ -258,6 +252,13 @@ def resolve_unknown(
         if step.next_s is None:
             return total
         clock.wait(max(step.next_s, 0.001))
+
+
+def known_references(engine: Engine, context: RunContext, kind: str, company: str) -> list[str]:
+    """References that the target must find, so that its answer proves something; those first that it found before."""
+    values = {"integration": context.integration, "kind": kind, "company": company}
+    with reading(engine) as connection:
+        return list(connection.execute(_control, values).scalars())
 
 
 def unknown_companies(engine: Engine, context: RunContext, flows: Collection[str]) -> set[str]:

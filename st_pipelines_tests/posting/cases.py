@@ -3,15 +3,19 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
 
+from st_pipelines.audit.high_water import HighWaterMark
 from st_pipelines.audit.verify import verify
+from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.database.engine import reading
 from st_pipelines.documents.mapped import ControlLine, Hold, MappedDocument
 from st_pipelines.posting import totals
 from st_pipelines.posting.context import RunContext
+from st_pipelines.posting.mark import FIRST_EPOCH, Mark
 from st_pipelines.posting.plan import PlanSummary, plan_documents
 from st_pipelines.posting.poster import post
 from st_pipelines.posting.settings import PostSettings
@@ -57,8 +61,28 @@ def plan(engine: Engine, documents: Iterable[MappedDocument], context: RunContex
     return plan_documents(engine, context, documents, target="books", change=lambda old, new: change, **more)
 
 
-def send(engine: Engine, target: FakeTarget, *flows: str, settings: PostSettings = FAST, **more: Any) -> PostSummary:
-    return post(engine, target, INTEGRATION, flows, CONTEXT, settings=settings, clock=target.clock, **more)
+class Unmarked:
+    """For a ledger that no test restores, and that has no folder of its own to keep a mark in."""
+
+    def require(self, engine: Engine) -> int:
+        return FIRST_EPOCH
+
+    def raise_to_present(self, engine: Engine) -> None:
+        pass
+
+
+def mark_of(engine: Engine) -> Mark:
+    """A mark beside the ledger's file."""
+    if engine.dialect.name != "sqlite":
+        return Unmarked()
+    ledger = Path(str(engine.url.database))
+    return HighWaterMark(ledger.parent / "keys" / f"{ledger.stem}.mark", Keyring([b"k" * 32]))
+
+
+def send(engine: Engine, target: FakeTarget, *flows: str, settings: PostSettings = FAST, mark: Mark | None = None,
+         **more: Any) -> PostSummary:  # fmt: skip
+    return post(engine, target, INTEGRATION, flows, CONTEXT, mark=mark or mark_of(engine), settings=settings,
+                clock=target.clock, **more)  # fmt: skip
 
 
 def rows(engine: Engine, doc_key: str = "") -> list[Any]:

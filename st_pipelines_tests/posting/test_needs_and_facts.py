@@ -13,6 +13,7 @@ from st_pipelines_tests.posting.cases import (
     document,
     events,
     key,
+    mark_of,
     plan,
     prove,
     send,
@@ -101,7 +102,7 @@ def test_a_need_of_one_integration_is_not_met_by_another(engine: Engine, target:
     plan(engine, [document(9, kind="payment", needs=(key(1),))])
     other = RunContext("other", "run-2", "Ann")
     plan_documents(engine, other, [document(1)], target="other books", change=target.change)
-    assert post(engine, target, "other", (), other, settings=FAST, clock=target.clock).posted == 1
+    assert post(engine, target, "other", (), other, mark=mark_of(engine), settings=FAST, clock=target.clock).posted == 1
     assert send(engine, target).sent == 0
 
 

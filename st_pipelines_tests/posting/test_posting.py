@@ -20,6 +20,7 @@ from st_pipelines_tests.posting.cases import (
     document,
     events,
     key,
+    mark_of,
     plan,
     prove,
     rows,
@@ -130,7 +131,7 @@ def test_what_the_target_holds_already_is_adopted_not_sent(engine: Engine, targe
     # A ledger that does not know of it, as after a restore from a backup (L15).
     fresh = RunContext("restored", "run-9", "Ann")
     plan_documents(engine, fresh, [document(1)], target="the same books", change=target.change)
-    summary = post(engine, other, fresh.integration, (), fresh, settings=FAST, clock=other.clock)
+    summary = post(engine, other, fresh.integration, (), fresh, mark=mark_of(engine), settings=FAST, clock=other.clock)
     assert (summary.adopted, summary.posted, summary.sent) == (1, 1, 0)
     assert other.sent == []
 
@@ -397,7 +398,7 @@ def test_a_ledger_that_may_not_be_written_stops_before_sending(engine: Engine, t
 
 def test_the_context_must_be_of_the_integration(engine: Engine, target: FakeTarget) -> None:
     with pytest.raises(ValueError, match="context is of 'demo'"):
-        post(engine, target, "other", (), CONTEXT)
+        post(engine, target, "other", (), CONTEXT, mark=mark_of(engine))
     assert INTEGRATION == "demo"
 
 

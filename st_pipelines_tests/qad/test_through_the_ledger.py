@@ -15,6 +15,7 @@ from st_pipelines.posting.plan import plan_documents
 from st_pipelines.posting.poster import post
 from st_pipelines.posting.settings import PostSettings
 from st_pipelines.posting.summary import PostSummary
+from st_pipelines_tests.posting.cases import mark_of
 from st_pipelines_tests.qad import samples
 from st_pipelines_tests.qad.samples import bill, changed, invoice, key, line, party, payment
 from st_pipelines_tests.qad.tenant import Tenant, tenant
@@ -70,7 +71,7 @@ def _month() -> list[MappedDocument]:
 def _run(company: Tenant, ledger: Engine, documents: list[MappedDocument], name: str) -> PostSummary:
     context = RunContext("demo", name, "test")
     plan_documents(ledger, context, documents, target="demo_qad", change=company.target.change)
-    return post(ledger, company.target, "demo", (), context, settings=QUICK)
+    return post(ledger, company.target, "demo", (), context, mark=mark_of(ledger), settings=QUICK)
 
 
 def _open(ledger: Engine) -> list[str]:
