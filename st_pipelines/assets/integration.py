@@ -3,6 +3,7 @@
 import dagster as dg
 
 from st_pipelines.assets import automation
+from st_pipelines.assets.events import events_asset, events_job, events_sensor
 from st_pipelines.assets.mapped import mapped_asset
 from st_pipelines.assets.partitions import source_pool, target_pool
 from st_pipelines.assets.posted import posted_asset
@@ -14,7 +15,7 @@ from st_pipelines.integrations.road import Road
 
 
 def integration_definitions(integration: Integration, road: Road) -> dg.Definitions:
-    """Assets with their checks, jobs and schedules."""
+    """Assets with their checks, jobs, schedules and the inbox sensor."""
     flows = [flow for flow in road.flows if flow.name in integration.flows]
     read = {entity for flow in flows for entity in flow.reads}
     reconciled = [flow for flow in flows if flow.reconciled_kinds]
@@ -35,8 +36,15 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         for name, description in part.reference.items()
     ]
     jobs = automation.jobs(integration, [asset.key for asset in daily_assets])
-    return dg.Definitions(
+    definitions = dg.Definitions(
         assets=[*daily_assets, *reference_assets, period_asset(integration, reconciled)],
         jobs=list(jobs.values()),
         schedules=automation.schedules(integration, jobs),
     )
+    if road.source.events is None:
+        return definitions
+    job = events_job(integration)
+    told = dg.Definitions(
+        assets=[events_asset(integration, flows)], jobs=[job], sensors=[events_sensor(integration, job)]
+    )
+    return dg.Definitions.merge(definitions, told)

@@ -57,9 +57,11 @@ def target_pool(integration: Integration) -> str:
 
 
 def run_tags(integration: Integration, layer: str) -> dict[str, str]:
-    """Tags of every run: one run per integration at a time; a failed run is never started again by itself."""
+    """Tags of every run. Of each lane one run goes at a time: all jobs of an integration are in one, only events have a
+    lane of their own beside it. A failed run is never started again by itself."""
     return {
         "st_pipelines/integration": integration.name,
+        "st_pipelines/lane": f"{integration.name}.events" if layer == "events" else integration.name,
         "st_pipelines/job": layer,
         "dagster/max_retries": "0",
     }

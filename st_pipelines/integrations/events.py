@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Event
 
+from st_pipelines.database.engine import now_us, reading
 from st_pipelines.inbox.pending import Delivery, Lag, lag, pending, postpone, settle
 from st_pipelines.integrations.event_partitions import new_partition, remove_covered
 from st_pipelines.integrations.event_posting import NOTHING_SENT, Planned, Sent, map_and_plan, send
@@ -26,12 +28,14 @@ from st_pipelines.posting.standing import Standing, standing
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 900.0
+LOOK_AGAIN_S, LONGEST_RUN_S = 0.25, 600.0
 
 
 @dataclass
 class Drained:
     """What one round did. ``settled``: deliveries by done, ignored and postponed; ``reasons``: of those that are not
-    done. ``documents``: where everything stands that was read. ``seconds``: by part of the work."""
+    done. ``documents``: where everything stands that was read. ``age_s``: from the arrival of the oldest delivery to
+    the end of the round. ``seconds``: by part of the work."""
 
     deliveries: int = 0
     records: int = 0
@@ -43,7 +47,7 @@ class Drained:
     reconciled: Mapping[str, Reconciled] = field(default_factory=dict)
     told: Sequence[WriteBack] = ()
     removed: int = 0
-    oldest_received_at: int = 0
+    age_s: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -71,13 +75,32 @@ def drain(session: Session, run_id: str, actor: str) -> Drained:
     return _Round(session, side, deliveries, run_id, actor).run()
 
 
+def rounds(session: Session, run_id: str, actor: str) -> Iterator[Drained]:
+    """Rounds until nothing is due and nothing has come for ``events.linger_s``, at most for ``LONGEST_RUN_S``: starting
+    a run takes longer than posting a document, so a run that is there anyway takes the next event as well."""
+    started = idle_since = time.monotonic()
+    lingering = Event()  # nobody sets it: neither database says that a row has come, so it is looked for
+    while True:
+        done = drain(session, run_id, actor)
+        now = time.monotonic()
+        if done.deliveries:
+            yield done
+            idle_since = time.monotonic()
+        elif now - idle_since >= session.integration.events.linger_s:
+            return
+        else:
+            lingering.wait(LOOK_AGAIN_S)
+        if now - started >= LONGEST_RUN_S:
+            return
+
+
 class _Round:
     def __init__(
         self, session: Session, side: EventSide, deliveries: Sequence[Delivery], run_id: str, actor: str
     ) -> None:
         self._session, self._side, self._run_id, self._actor = session, side, run_id, actor
         self._deliveries, self._wishes = deliveries, Wishes()
-        self._done = Drained(len(deliveries), oldest_received_at=min(one.received_at for one in deliveries))
+        self._done = Drained(len(deliveries))
 
     def run(self) -> Drained:
         try:
@@ -89,6 +112,9 @@ class _Round:
         except BaseException as fault:
             self._postpone(self._deliveries, f"{type(fault).__name__}: {fault}")  # settled ones stay as they are
             raise
+        with reading(self._session.engine) as connection:
+            oldest = min(one.received_at for one in self._deliveries)
+            self._done.age_s = (now_us(connection) - oldest) / 1_000_000
         with self._timed("tidy"):
             self._done.removed = len(remove_covered(self._session))
         return self._done

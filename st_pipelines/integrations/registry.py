@@ -94,6 +94,9 @@ class Events(_Strict):
         default_factory=dict, description="a company's own event names -> entity to read again; empty = not wanted"
     )
     every_s: int = Field(default=5, ge=1, description="how often the sensor looks into the inbox")
+    linger_s: float = Field(
+        default=20.0, ge=0, le=300, description="how long a run waits for the next event before it ends"
+    )
     at_once: int = Field(default=500, ge=1, le=5000, description="deliveries that one round takes together")
     absent_after: int = Field(
         default=3, ge=1, description="how often a record is looked for that its source does not show"
