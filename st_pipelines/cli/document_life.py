@@ -34,6 +34,7 @@ def _readable(integration: str, of: Life) -> dict[str, Any]:
             _row(row, row["currency"]) | {
                 "needs": [{"needs": n["needs"], "satisfied_at": instant(n["satisfied_at"])} for n in row["needs"]],
                 "control": [_row(line, row["currency"]) for line in row["control"]],
+                "marks": [_row(mark, "") for mark in row["marks"]],
             }
             for row in of.postings
         ],

@@ -51,6 +51,10 @@ def _screen(life: dict[str, Any]) -> tuple[RenderableType, ...]:
         (p["seq"], line["business_unit"], line["gl_account"], line["cost_center"], line["amount"])
         for p in life["postings"] for line in p["control"]
     ]  # fmt: skip
+    marks = [
+        (p["seq"], mark["external_id"], mark["state"], mark["marked_at"] or mark["asked_at"], mark["reason"])
+        for p in life["postings"] for mark in p["marks"]
+    ]  # fmt: skip
     events = [
         (e["n"], e["recorded_at"], e["event"], e["content"].get("actor", ""), e["content"].get("run_id", ""))
         for e in life["events"]
@@ -63,5 +67,7 @@ def _screen(life: dict[str, Any]) -> tuple[RenderableType, ...]:
               "Postings", ("seq", "amount", "attempts")),
         table(("seq", "business unit", "GL account", "cost center", "amount"), control, "Control lines",
               ("seq", "amount")),
+        *([table(("seq", "told as", "state", "when", "reason"), marks, "Told to the source", ("seq",))]
+          if marks else ()),
         table(("event", "when", "what", "by", "run"), events, "Audit trail", ("event",)),
     )  # fmt: skip

@@ -21,10 +21,13 @@ def status(
     integration: Annotated[str, typer.Option("--integration", help="Not needed where there is only one.")] = "",
 ) -> Answer:
     """Documents and amounts by flow and state. Asks no outside system."""
+    from st_pipelines.posting import marks
     from st_pipelines.posting.totals import check_identity, flow_totals, waiting
 
-    name = opened.integration(integration).name
+    chosen = opened.integration(integration)
+    name, source = chosen.name, chosen.source.system
     with opened.ledger() as engine:
+        told = marks.totals(engine, name) if chosen.options.mark_exported else {}
         totals, waits = flow_totals(engine, name), waiting(engine, name, limit=_NAMED)
         identity, stopped = check_identity(engine, name), _nothing_may_be_sent(engine)
     open_documents = sum(row.documents for row in totals if row.state in _OPEN_STATES)
@@ -36,6 +39,7 @@ def status(
              "amount": plain(row.amount_minor, row.currency)}
             for row in totals
         ],
+        "told_to_source": dict(told),
         "waiting_for": [{"needs": one.needs, "which_is": one.because, "postings": one.count} for one in waits],
     }  # fmt: skip
     rows = [(t.flow, t.state.replace("_", " "), t.documents, money(t.amount_minor, t.currency)) for t in totals]
@@ -47,6 +51,9 @@ def status(
         shown = [(one.needs, one.because or "never seen", one.count) for one in waits]
         parts.append(table(("waited for", "which is", "postings"), shown, "Waiting", ("postings",)))
     parts += [text(f"Nothing is sent: {stopped}", "bold red")] if stopped else []
+    if told:
+        left = ", ".join(f"{told[state]:,} {state}" for state in ("due", "refused", "unknown") if told[state])
+        parts.append(text(f"{source} was told about {told['marked']:,} documents" + (f"; {left}." if left else ".")))
     parts += [text(f"The ledger does not add up: {fault}", "bold red") for fault in identity.breaks]
     return Answer(data, tuple(parts), OPEN if open_documents or stopped or not identity.holds else CLEAN)
 

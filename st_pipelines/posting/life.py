@@ -8,14 +8,21 @@ import msgspec
 from sqlalchemy import Engine, select
 
 from st_pipelines.database.engine import reading
-from st_pipelines.database.schema import audit_event, control_line, document_version, posting, posting_need
+from st_pipelines.database.schema import (
+    audit_event,
+    control_line,
+    document_version,
+    posting,
+    posting_need,
+    write_back,
+)
 
 
 @dataclass(frozen=True)
 class Life:
     """All in order. ``versions``: with the mapped document as JSON values (amounts as text). ``postings``: every column
-    but the body (its digest is there), with ``needs`` and ``control``. ``events``: with their number and content.
-    Instants are microseconds since 1970 UTC, amounts whole minor units."""
+    but the body (its digest is there), with ``needs``, ``control`` and ``marks`` (what the source was told of it).
+    ``events``: with their number and content. Instants are microseconds since 1970 UTC, amounts whole minor units."""
 
     doc_key: str
     versions: tuple[Mapping[str, Any], ...]
@@ -40,7 +47,7 @@ def life(engine: Engine, integration: str, doc_key: str) -> Life:
             .order_by(posting.c.seq)
         ).mappings()]  # fmt: skip
         ids = [row["posting_id"] for row in postings]
-        for table, name in ((posting_need, "needs"), (control_line, "control")):
+        for table, name in ((posting_need, "needs"), (control_line, "control"), (write_back, "marks")):
             found = [dict(row) for row in connection.execute(
                 select(table).where(table.c.posting_id.in_(ids)).order_by(*table.primary_key.columns)
             ).mappings()]  # fmt: skip

@@ -17,13 +17,14 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from sqlalchemy import text
 
 from st_pipelines.audit.verify import verify
 from st_pipelines.cli.demo_company import SANDBOX_CONNECTIONS
-from st_pipelines.cli.one_pass import Pass, chosen_flows, days_between, post, read_days
+from st_pipelines.cli.one_pass import Pass, chosen_flows, days_between, post, read_days, tell
 from st_pipelines.credentials.keyring import load_keyring, new_key_file
 from st_pipelines.credentials.secret import Secret
 from st_pipelines.credentials.vault import Vault
@@ -33,6 +34,7 @@ from st_pipelines.integrations.map_day import MappedDay
 from st_pipelines.integrations.reconcile import Reconciled, reconcile_month
 from st_pipelines.integrations.registry import load_integration
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.write_back import WriteBack
 from st_pipelines.posting.holds import release
 from st_pipelines.posting.totals import check_identity
 from st_pipelines.sandbox.server import RunningSandbox, running_sandbox
@@ -99,6 +101,12 @@ class Company:
         """What the store has of these days, planned and posted."""
         with self.session() as session:
             return post(session, chosen_flows(session, flows), days, "run", "test", unattended)
+
+    def tell(self, days: Sequence[date]) -> dict[str, WriteBack]:
+        """ServiceTitan is told what stands in QAD; by flow."""
+        with self.session() as session:
+            told = tell(session, chosen_flows(session, ()), days, f"tell-{uuid4().hex}", "test", unattended)
+        return {one.flow: one for one in told}
 
     def run(self, days: Sequence[date], flows: Sequence[str] = ()) -> Pass:
         self.read(days, flows)

@@ -107,7 +107,9 @@ def test_an_element_that_the_answer_leaves_out_is_unknown(day: Day, hostile: Hos
     assert [one.state for one in mark_exported(day.client, "invoices", [Mark(11), Mark(12)])] == ["unknown", "exported"]
 
 
-@pytest.mark.parametrize(("status", "state"), [(400, "refused"), (403, "refused"), (429, "not_sent"), (500, "unknown")])
+@pytest.mark.parametrize(
+    ("status", "state"), [(400, "refused"), (403, "not_sent"), (429, "not_sent"), (500, "unknown")]
+)
 def test_an_error_of_the_whole_call_is_told_for_each(day: Day, hostile: Hostile, status: int, state: str) -> None:
     hostile.rows["invoices"] = [invoice(11)]
     hostile.answer_write = lambda path, body: (status, b'{"title":"No","status":%d}' % status)

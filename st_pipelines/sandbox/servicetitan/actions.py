@@ -37,7 +37,7 @@ class Actions:
             "edit_invoice_line": self.edit_invoice_line, "void_invoice": self.void_invoice,
             "apply_payment": self.apply_payment, "receive_purchase_order": self.receive_purchase_order,
             "add_invoice": self.add_invoice, "add_bill": self.add_bill, "set_fields": self.set_fields,
-            "touch": self.touch,
+            "touch": self.touch, "unpost_invoice": self.unpost_invoice, "post_invoice": self.post_invoice,
         }  # fmt: skip
         arguments = dict(order)
         name = arguments.pop("action", None)
@@ -54,14 +54,36 @@ class Actions:
         return changed
 
     def edit_invoice_line(self, invoice_id: int, price: str, line: int = 0) -> list[Record]:
-        """Another price on one line, posted or exported as it is; totals, tax and balance follow."""
+        """Another price on one line, posted or exported as it is; totals, tax and balance follow. An exported invoice
+        stays exported, and its lines may not bring its total to zero (reference 9.1)."""
         invoice, stamp = self._held("invoices", invoice_id), self._stamp()
         items = [dict(one) for one in invoice["items"] or ()]
         if not 0 <= line < len(items):
             raise ActionRefused(f"invoice {invoice_id} has {len(items)} lines")
         total = _cents(Decimal(price) * Decimal(items[line]["quantity"]))
         items[line] |= {"price": str(_cents(Decimal(price))), "total": str(total), "modifiedOn": stamp}
-        return [self._put("invoices", retotaled({**invoice, "items": items, "modifiedOn": stamp}))]
+        edited = retotaled({**invoice, "items": items, "modifiedOn": stamp})
+        if invoice["syncStatus"] == "Exported" and not Decimal(edited["total"]):
+            raise ActionRefused(f"invoice {invoice_id} is exported: its total may not become zero")
+        return [self._put("invoices", edited)]
+
+    def unpost_invoice(self, invoice_id: int) -> list[Record]:
+        """Out of its batch and Pending again, exported or not; what it was exported as stays."""
+        invoice = self._held("invoices", invoice_id)
+        if invoice["syncStatus"] not in ("Posted", "Exported"):
+            raise ActionRefused(f"invoice {invoice_id} is {invoice['syncStatus']}; only what is posted can be unposted")
+        changes = {"syncStatus": "Pending", "batch": None, "modifiedOn": self._stamp()}
+        return [self._put("invoices", {**invoice, **changes})]
+
+    def post_invoice(self, invoice_id: int) -> list[Record]:
+        """Posted in a batch of its own, which has another number than the one before."""
+        invoice = self._held("invoices", invoice_id)
+        if invoice["syncStatus"] != "Pending":
+            raise ActionRefused(f"invoice {invoice_id} is {invoice['syncStatus']} already")
+        number = 9000 + self._books.next_number("batch")
+        batch = {"id": 19_900_000_000 + number, "number": str(number), "name": f"Batch {number}"}
+        changes = {"syncStatus": "Posted", "batch": batch, "modifiedOn": self._stamp()}
+        return [self._put("invoices", {**invoice, **changes})]
 
     def void_invoice(self, invoice_id: int) -> list[Record]:
         """Inactive; amounts stay as they were."""

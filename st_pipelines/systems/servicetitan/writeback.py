@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from st_pipelines.systems.http.errors import BadAnswer, NotExecuted, OutcomeUnknown, Refused
+from st_pipelines.systems.http.errors import BadAnswer, Forbidden, NotExecuted, NotFound, OutcomeUnknown, Refused
 from st_pipelines.systems.servicetitan.decode import decode_page
 from st_pipelines.systems.servicetitan.entities import DAILY
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
@@ -88,7 +88,7 @@ def _block(client: ServiceTitan, entity: str, marks: Sequence[Mark]) -> Iterator
     try:
         reply = client.write("accounting", _PATHS[entity], _body(entity, due), entity=entity, reference=reference)
         answers = _answers(entity, reply.content)
-    except NotExecuted as fault:
+    except (NotExecuted, Forbidden, NotFound) as fault:  # who we are is refused, not these documents
         yield from (Marked(mark.id, "not_sent", str(fault)) for mark in due)
     except Refused as fault:
         yield from (Marked(mark.id, "refused", str(fault)) for mark in due)
