@@ -3,7 +3,7 @@ mark names an event that is not older than the batch's own, so that any copy of 
 
 The mark is one small file, kept apart from the database and authenticated with the master key: ledger, epoch, number
 and hash of the newest event. A ledger whose trail does not hold that event was restored from a backup, or is a copy
-that went another way; nothing is sent from it until it was recovered. The epoch counts recoveries. See ADR 0009.
+that went another way; nothing is sent from it until it was recovered. The epoch counts recoveries. See ADR 0010.
 """
 
 import fcntl

@@ -20,6 +20,7 @@ from st_pipelines.cli import (
     mappings,
     marks,
     reconcile,
+    replay,
     resolve,
     run,
     sandbox,
@@ -51,7 +52,7 @@ app.command("plan")(run.plan)
 app.command("apply")(run.apply)
 app.command("status")(status.status)
 app.command("resolve")(resolve.resolve)
-app.command("replay")(resolve.replay)
+app.command("replay")(replay.replay)
 app.command("reconcile")(reconcile.reconcile)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)

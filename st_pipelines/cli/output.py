@@ -126,7 +126,7 @@ _CODES: Mapping[str, int] = {
     "st_pipelines.posting.context.LedgerUnavailable": FAILED,
     "st_pipelines.posting.holds.CannotRelease": WRONG,
     "st_pipelines.posting.recover.CannotRecover": FAILED,
-    "st_pipelines.posting.replay.CannotReplay": FAILED,
+    "st_pipelines.posting.replay.CannotReplay": WRONG,
     "st_pipelines.posting.target.WrongCompany": FAILED,
     "st_pipelines.posting.totals.IdentityBroken": FAILED,
     "st_pipelines.systems.http.errors.Misconfigured": WRONG,

@@ -90,7 +90,10 @@ def test_dismissed_and_adopted_leave_the_list(run: CommandLine) -> None:
 
 def test_replay_of_what_was_not_rejected_says_so(run: CommandLine) -> None:
     ran = run.here("replay", "ST:1:invoice:1", *BY, "--json")
-    assert ran.code == 2 and "no rejected posting" in ran.json["error"]
+    assert ran.code == 1 and ran.json["documents"][0]["said"] == "held; see st-pipelines holds list"
+    unknown = run.here("replay", "ST:1:invoice:1", "ST:1:invoice:99", "999", *BY, "--json")
+    assert unknown.code == 2 and "no posting of 999, ST:1:invoice:99; nothing was changed" in unknown.json["error"]
+    assert run.here("replay", *BY).code == 2
 
 
 def test_mapping_tables_in_order(run: CommandLine) -> None:

@@ -1,5 +1,6 @@
 """What people decide: releases, dismissals, adoptions and replays, each with a name and a reason, each in the trail."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -9,11 +10,12 @@ from sqlalchemy import Engine
 
 from st_pipelines.posting import holds
 from st_pipelines.posting.context import RunContext
-from st_pipelines.posting.replay import CannotReplay, replay
+from st_pipelines.posting.replay import CannotReplay, choose, replay, replay_all
 from st_pipelines.posting.settings import RunLimits
 from st_pipelines.posting.target import Write
 from st_pipelines_tests.posting.cases import (
     CONTEXT,
+    FAST,
     INTEGRATION,
     document,
     events,
@@ -25,7 +27,7 @@ from st_pipelines_tests.posting.cases import (
     send,
     states,
 )
-from st_pipelines_tests.posting.fake_target import REFUSE, FakeTarget, MemoryBooks, MovedClock, scripted
+from st_pipelines_tests.posting.fake_target import OK, REFUSE, FakeTarget, MemoryBooks, MovedClock, scripted
 
 WHO = {"by": "Bob", "reason": "agreed with the controller"}
 
@@ -153,8 +155,70 @@ def test_only_what_was_refused_is_replayed_and_only_once(engine: Engine, target:
     replay(engine, target, CONTEXT, first, **WHO)
     with pytest.raises(CannotReplay, match="newer posting is open"):
         replay(engine, target, CONTEXT, first, **WHO)
-    with pytest.raises(CannotReplay, match="no rejected posting"):
+    with pytest.raises(CannotReplay, match="no posting of 999"):
         replay(engine, target, CONTEXT, 999, **WHO)
+
+
+def test_many_are_replayed_after_one_look_at_the_target(engine: Engine, target: FakeTarget) -> None:
+    target.weather = lambda write: REFUSE
+    plan(engine, [document(number, f"{number}.00") for number in range(1, 31)])
+    plan(engine, [document(99, "5.00", kind="payment")], replace(CONTEXT, run_id="run-2", partition_key="2026-10-02"))
+    plan(engine, [held(50)])
+    send(engine, target, settings=replace(FAST, stop_after_refusals=100))
+    assert [each.amount_minor for each in choose(engine, INTEGRATION)][:2] == [3000, 2900]
+    assert len(choose(engine, INTEGRATION, code="closed_period")) == 31
+    assert choose(engine, INTEGRATION, code="no_such") == []
+    assert len(choose(engine, INTEGRATION, first="2026-10-01")) == 30
+    assert [each.doc_key for each in choose(engine, INTEGRATION, first="2026-10-02", last="2026-10-31")] == [
+        key(99, "payment")
+    ]
+    assert len(choose(engine, INTEGRATION, run_id="run-1")) == 31  # it planned thirty and was refused with all
+    assert len(choose(engine, INTEGRATION, run_id="run-2")) == 1
+
+    target.weather = lambda write: OK
+    asked = len(target.questions)
+    chosen = choose(engine, INTEGRATION, flow="invoices")
+    done = replay_all(engine, target, CONTEXT, chosen, **WHO)
+    assert len(target.questions) == asked + 1
+    assert all(len(each.planned) == 1 for each in done) and len(done) == 30
+    assert choose(engine, INTEGRATION, flow="invoices") == []
+    assert send(engine, target).posted == 30
+    prove(engine)
+
+
+def test_a_replay_of_what_is_posted_says_so_and_changes_nothing(engine: Engine, target: FakeTarget) -> None:
+    target.weather = scripted(OK, REFUSE)
+    target.max_concurrency = 1
+    plan(engine, [document(1), document(2), document(3)])
+    send(engine, target)
+    before = events(engine)
+    chosen = choose(engine, INTEGRATION, keys=[key(1), str(ids(engine, key(3))[0])])
+    done = replay_all(engine, target, CONTEXT, chosen, **WHO)
+    assert [(each.planned, "posted already as N" in each.said) for each in done] == [((), True), ((), True)]
+    assert events(engine) == before
+    with pytest.raises(CannotReplay, match="no posting of ST:1:invoice:7"):
+        choose(engine, INTEGRATION, keys=[key(7)])
+
+
+def test_one_that_the_target_holds_otherwise_does_not_stop_the_others(engine: Engine, target: FakeTarget) -> None:
+    target.weather = lambda write: REFUSE
+    plan(engine, [document(1), document(2)])
+    send(engine, target)
+    target.alter = "1.00"
+    target._apply(next(write for write in target.sent if write.external_ref == key(1)))
+    done = replay_all(engine, target, CONTEXT, choose(engine, INTEGRATION, code="closed_period"), **WHO)
+    assert {each.chosen.doc_key: bool(each.planned) for each in done} == {key(1): False, key(2): True}
+    assert "not as planned" in next(each.said for each in done if not each.planned)
+
+
+def test_no_answer_replays_nothing(engine: Engine, target: FakeTarget) -> None:
+    target.weather = lambda write: REFUSE
+    plan(engine, [document(1), document(2)])
+    send(engine, target)
+    target.deaf = 1
+    with pytest.raises(TimeoutError):
+        replay_all(engine, target, CONTEXT, choose(engine, INTEGRATION, code="closed_period"), **WHO)
+    assert states(engine) == ["create rejected", "create rejected"]
 
 
 def test_a_run_above_its_limit_is_held_whole(engine: Engine, target: FakeTarget) -> None:
