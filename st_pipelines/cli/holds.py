@@ -1,14 +1,15 @@
 """``st-pipelines holds``: what was stopped before sending, why, and a named person's decision about it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
+from st_pipelines.cli import holds_screen as screen
 from st_pipelines.cli import opened
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
-from st_pipelines.reconciliation.amounts import amount, plain
+from st_pipelines.reconciliation.amounts import amount
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -19,53 +20,54 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Held documents: the exact reason, and what a person decides.")
 
 Integration = Annotated[str, typer.Option("--integration", help="Not needed where there is only one.")]
-Keys = Annotated[list[str], typer.Argument(help="Document keys, or posting ids.")]
+Keys = Annotated[list[str] | None, typer.Argument(help="Document keys or posting ids; or use --code.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; it goes into the audit trail.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit trail.")]
+Code = Annotated[str, typer.Option("--code", help="Everything held for this reason, e.g. run_limit.")]
+OfFlow = Annotated[str, typer.Option("--flow", help="Only of this flow.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; more than one document is only listed without.")]
 
 
 @app.command("list")
 @answering
 def list_all(
     integration: Integration = "",
-    flow: Annotated[str, typer.Option("--flow")] = "",
+    flow: OfFlow = "",
     code: Annotated[str, typer.Option("--code", help="Only this reason, e.g. gl_account.no_row.")] = "",
+    by_cause: Annotated[bool, typer.Option("--by-cause", help="Only the causes, with counts and sums.")] = False,
 ) -> Answer:
-    """List what is held, the most money first."""
-    from st_pipelines.cli.document_life import instant
+    """List what is held: each cause with the one thing that cures it, then each document, the most money first."""
+    from st_pipelines.cli.hold_cures import causes
     from st_pipelines.posting.holds import list_holds
 
-    name = opened.integration(integration).name
+    chosen = opened.integration(integration)
     with opened.ledger() as engine:
-        held = list_holds(engine, name, flow=flow, code=code)
-    data = [
-        {"posting_id": h.posting_id, "document": h.doc_key, "flow": h.flow, "kind": h.kind, "op": h.op,
-         "about": h.label, "company": h.company, "currency": h.currency, "amount": plain(h.amount_minor, h.currency),
-         "business_date": h.business_date, "code": h.code, "reason": h.reason, "held_since": instant(h.held_since),
-         "may_have_been_sent": h.may_have_been_sent, "releasable": h.releasable}
-        for h in held
-    ]  # fmt: skip
+        held = list_holds(engine, chosen.name, flow=flow, code=code)
+    groups = causes(held, chosen.name, chosen.folder)
+    data = screen.causes_data(groups) if by_cause else screen.holds_data(held, chosen.name, chosen.folder)
     if not held:
         return Answer(data, (text("Nothing is held."),), CLEAN)
-    rows = [
-        (h.posting_id, h.doc_key, h.label, amount(h.amount_minor, h.currency), h.currency, h.business_date, h.code,
-         h.reason, "release or dismiss" if h.releasable else "fix the mapping, run again")
-        for h in held
-    ]  # fmt: skip
-    headings = ("posting", "document", "about", "amount", "", "date", "code", "reason", "what to do")
-    return Answer(data, (table(headings, rows, f"{len(held)} held", ("posting", "amount")),), OPEN)
+    parts = screen.causes_screen(groups)
+    return Answer(data, parts if by_cause else (*parts, screen.holds_screen(groups)), OPEN)
 
 
 @app.command("release")
 @answering
-def release(keys: Keys, by: By, reason: Reason, integration: Integration = "") -> Answer:
+def release(
+    keys: Keys = None, by: By = "", reason: Reason = "", code: Code = "", flow: OfFlow = "", yes: Yes = False,
+    integration: Integration = "",
+) -> Answer:  # fmt: skip
     """Send held documents after all. What the mapping holds cannot be released: fix the mapping and run again."""
     from st_pipelines.posting.holds import release as put_back
 
     name = opened.integration(integration).name
     with opened.ledger() as engine:
-        released = put_back(engine, _context(name, by), _ids(engine, name, keys), by=by, reason=reason)
-    return Answer({"released": released}, (text(f"{len(released)} released; the next run sends them."),))
+        chosen = _chosen(engine, name, keys or (), code, flow)
+        if len(chosen) > 1 and not yes:
+            return _only_listed(chosen, "release")
+        released = put_back(engine, _context(name, by), [each.posting_id for each in chosen], by=by, reason=reason)
+    said = f"{len(released)} released; the next run sends them, after a look at the target."
+    return Answer({"released": released}, (text(said),))
 
 
 @app.command("adopt")
@@ -92,15 +94,33 @@ def adopt(
 
 @app.command("dismiss")
 @answering
-def dismiss(keys: Keys, by: By, reason: Reason, integration: Integration = "") -> Answer:
-    """Never send held documents; they stay on record as rejected by a person."""
+def dismiss(
+    keys: Keys = None, by: By = "", reason: Reason = "", code: Code = "", flow: OfFlow = "", yes: Yes = False,
+    integration: Integration = "",
+) -> Answer:  # fmt: skip
+    """Never send held documents; they stay on record as rejected by a person, and can be replayed."""
     from st_pipelines.posting.holds import dismiss as reject
 
     name = opened.integration(integration).name
     with opened.ledger() as engine:
-        ids = _ids(engine, name, keys)
+        chosen = _chosen(engine, name, keys or (), code, flow)
+        if len(chosen) > 1 and not yes:
+            return _only_listed(chosen, "dismiss")
+        ids = sorted(each.posting_id for each in chosen)
         reject(engine, _context(name, by), ids, by=by, reason=reason)
     return Answer({"dismissed": ids}, (text(f"{len(ids)} dismissed."),))
+
+
+def _only_listed(chosen: "Sequence[HeldPosting]", what: str) -> Answer:
+    """What would be decided; nothing was."""
+    done = {"release": "released", "dismiss": "dismissed"}[what]
+    data = {"dry_run": True, done: [], f"would_be_{done}": [each.posting_id for each in chosen]}
+    rows = [(each.posting_id, each.doc_key, each.label, amount(each.amount_minor, each.currency), each.currency,
+             each.business_date, each.code, "" if each.releasable or what == "dismiss" else "fix the mapping")
+            for each in chosen]  # fmt: skip
+    headings = ("posting", "document", "about", "amount", "", "date", "code", "cannot be")
+    end = f"Nothing was decided. To {what} these {len(chosen)}: the same command with --yes"
+    return Answer(data, (table(headings, rows, "", ("posting", "amount")), text(end)), OPEN)
 
 
 def _context(integration: str, by: str) -> "RunContext":
@@ -110,15 +130,19 @@ def _context(integration: str, by: str) -> "RunContext":
 
 
 def _ids(engine: "Engine", integration: str, keys: Sequence[str]) -> list[int]:
-    """Held postings of these keys. A key without one is an error, so that a typing mistake decides nothing."""
+    return sorted(each.posting_id for each in _chosen(engine, integration, keys, "", ""))
+
+
+def _chosen(engine: "Engine", integration: str, keys: Sequence[str], code: str, flow: str) -> "list[HeldPosting]":
+    """Held postings of these keys, or of a code, the most money first. A key without one is an error, so that a typing
+    mistake decides nothing."""
     from st_pipelines.posting.holds import list_holds
 
-    held: dict[str, list[HeldPosting]] = {}
-    for one in list_holds(engine, integration):
-        held.setdefault(one.doc_key, []).append(one)
-        held.setdefault(str(one.posting_id), []).append(one)
-    unknown = [key for key in keys if key not in held]
-    if unknown:
-        raise Usage(f"not held in {integration}: {', '.join(unknown)}; see st-pipelines holds list")
-    found: dict[int, Any] = {one.posting_id: one for key in keys for one in held[key]}
-    return sorted(found)
+    if bool(keys) == bool(code or flow):
+        raise Usage("say which: document keys or posting ids, or else --code (and --flow)")
+    held = list_holds(engine, integration, flow=flow, code=code)
+    names = {name for each in held for name in (each.doc_key, str(each.posting_id))}
+    unknown = [key for key in keys if key not in names]
+    if unknown or not held:
+        raise Usage(f"not held in {integration}: {', '.join(unknown) or code or flow}; see st-pipelines holds list")
+    return [each for each in held if not keys or {each.doc_key, str(each.posting_id)} & set(keys)]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, text
 
 from st_pipelines.database.engine import now_us, reading
-from st_pipelines.posting import moves, needs
+from st_pipelines.posting import canonical, moves, needs
 from st_pipelines.posting.claimed import AnyRow
 from st_pipelines.posting.context import RunContext, ledger_transaction
 from st_pipelines.posting.limits import RELEASED
@@ -22,7 +22,8 @@ _columns = (
     "v.label, v.disposition FROM posting p JOIN document_version v ON v.version_id = p.version_id "
 )
 _held = text(
-    _columns + "WHERE p.integration = :integration AND p.state = 'held' ORDER BY abs(p.amount_minor) DESC, p.posting_id"
+    _columns.replace("v.label", "v.label, p.partition_key, v.document")
+    + "WHERE p.integration = :integration AND p.state = 'held' ORDER BY abs(p.amount_minor) DESC, p.posting_id"
 )
 _some = text(_columns + "WHERE p.integration = :integration AND p.posting_id IN :ids ORDER BY p.posting_id").bindparams(
     bindparam("ids", expanding=True)
@@ -40,7 +41,8 @@ class CannotRelease(ValueError):
 @dataclass(frozen=True)
 class HeldPosting:
     """``amount_minor`` in whole minor units of ``currency``; ``held_since`` in microseconds since 1970 UTC.
-    ``releasable``: a person may send it as it is; else the mapping must be fixed."""
+    ``releasable``: a person may send it as it is; else the mapping must be fixed. ``missing`` and ``cure``: what the
+    mapping said is missing, and what to do about it; empty for other holds. ``partition_key``: the day to run again."""
 
     posting_id: int
     flow: str
@@ -59,6 +61,10 @@ class HeldPosting:
     may_have_been_sent: bool
     releasable: bool
     held_since: int
+    partition_key: str = ""
+    missing: str = ""
+    detail: str = ""
+    cure: str = ""
 
 
 def list_holds(engine: Engine, integration: str, *, flow: str = "", code: str = "") -> list[HeldPosting]:
@@ -157,8 +163,10 @@ def _require_name(by: str, reason: str) -> None:
 
 
 def _held_posting(row: AnyRow) -> HeldPosting:
+    hold = canonical.decode(bytes(row.document)).hold if row.disposition == "held" else None
     return HeldPosting(
         row.posting_id, row.flow, row.kind, row.doc_key, row.seq, row.op, row.company, row.external_ref, row.currency,
         row.amount_minor, row.business_date, row.reason_code, row.reason, row.label, row.attempt > 0,
-        row.disposition != "held", row.updated_at,
+        row.disposition != "held", row.updated_at, row.partition_key, hold.key if hold else "",
+        hold.detail if hold else row.reason, hold.cure if hold else "",
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Decisions about held documents carry a name and a reason; broken mapping tables are named by file and line."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -24,7 +25,17 @@ def run(tmp_path: Path) -> CommandLine:
     shutil.copytree(REPOSITORY / "mappings" / "demo_qad", tmp_path / "mappings" / "demo_qad")
     engine = open_database(f"sqlite:///{tmp_path / 'live' / 'ledger.db'}")
     upgrade(engine)
-    held = document(3, 300, disposition="held", hold=Hold("gl_account.no_row", "101/X", "no row", "Add a row."))
+    held = document(
+        3,
+        300,
+        disposition="held",
+        hold=Hold(
+            "payment_type.no_row",
+            "payment_type_id=77",
+            "payment type 77 has no row in payment_types.csv",
+            "Add a row to payment_types.csv with payment_type_id 77 and its name and bank_account.",
+        ),
+    )
     documents = [document(1, 100), msgspec.structs.replace(document(2, -200), label="\x1b[31mred"), held]
     plan_documents(engine, RunContext("demo_qad", "r1", "test"), documents, target="qad", change=lambda *_: "update",
                    limits=RunLimits(documents=1))  # fmt: skip
@@ -38,10 +49,62 @@ def test_list_says_what_is_held_and_what_to_do(run: CommandLine) -> None:
     assert [(h["document"], h["amount"], h["releasable"]) for h in listed.json] == [
         ("ST:1:invoice:3", "3.00", False), ("ST:1:invoice:2", "-2.00", True), ("ST:1:invoice:1", "1.00", True),
     ]  # fmt: skip
-    only = run.here("holds", "list", "--code", "gl_account.no_row", "--json")
-    assert [h["code"] for h in only.json] == ["gl_account.no_row"]
+    only = run.here("holds", "list", "--code", "payment_type.no_row", "--json")
+    assert [h["code"] for h in only.json] == ["payment_type.no_row"]
     screen = run.here("holds", "list")
-    assert "\x1b" not in screen.out and "fix the mapping" in screen.out
+    assert "\x1b" not in screen.out and "1 invoice, 3.00 USD waits for one row in payment_types.csv" in screen.out
+
+
+def test_each_cause_has_its_count_sum_and_cure(run: CommandLine, tmp_path: Path) -> None:
+    grouped = run.here("holds", "list", "--by-cause", "--json")
+    assert [(g["code"], g["documents"], g["at_risk"]) for g in grouped.json] == [
+        ("payment_type.no_row", 1, {"USD": "3.00"}), ("run_limit", 2, {"USD": "3.00"}),
+    ]  # fmt: skip
+    mapping, limit = (g["cure"] for g in grouped.json)
+    assert mapping["file"] == str(tmp_path / "mappings" / "demo_qad" / "payment_types.csv")
+    assert mapping["row"] == "77,<name>,<bank_account>"
+    assert [command.split(" --")[0] for command in mapping["commands"]] == [
+        "st-pipelines mappings check demo_qad", "st-pipelines run",
+    ]  # fmt: skip
+    # The row as shown, completed, is one that the tables take.
+    with Path(mapping["file"]).open("a") as file:
+        file.write(mapping["row"].replace("<name>", "Barter").replace("<bank_account>", "1030") + "\n")
+    assert run.here(*shlex.split(mapping["commands"][0])[1:]).code == 0
+    # The commands can be pasted: the last one releases what the cause names, after it was listed.
+    release = shlex.split(limit["commands"][-1])[1:]
+    assert release[:2] == ["holds", "release"]
+    listed = run.here(*release, "--json")
+    assert listed.code == 1 and len(listed.json["would_be_released"]) == 2
+    assert run.here("status", "--json").json["documents"][0]["state"] == "held"
+    done = run.here(*release, "--yes", "--json")
+    assert done.code == 0 and len(done.json["released"]) == 2
+
+
+def test_every_hold_code_has_a_cure(run: CommandLine) -> None:
+    from st_pipelines.cli.hold_cures import cure_of
+    from st_pipelines.mapping.holds import CATALOGUE, fields_of
+    from st_pipelines.posting.holds import HeldPosting
+
+    def held(code: str, releasable: bool, missing: str = "", cure: str = "") -> HeldPosting:
+        return HeldPosting(7, "bills", "supplier_invoice", "ST:1:bill:7", 1, "create", "10USA", "ST:1:bill:7", "USD",
+                           100, "2026-10-01", code, "why", "about", False, releasable, 0, "2026-10-02", missing, "why",
+                           cure)  # fmt: skip
+
+    folder = REPOSITORY / "mappings" / "demo_qad"
+    for code, words in CATALOGUE.items():
+        values = {name: "invoice_accounts.csv" if name == "account_file" else "7" for name in fields_of(words)}
+        missing, _, cure = words.fill(values)
+        found = cure_of([held(code, False, missing, cure)], "demo_qad", folder)
+        assert found.do == cure and found.commands[-1] == (
+            "st-pipelines run --integration demo_qad --from 2026-10-02 --to 2026-10-02"
+        )
+        assert not code.endswith(".no_row") or found.row.count("7") >= 1, code
+    for code in ("run_limit", "found_different", "found_twice", "unanswered", "something new"):
+        found = cure_of([held(code, True)], "demo_qad", folder)
+        assert found.do and any("--by" in command for command in found.commands)
+        for command in found.commands:
+            named = run.here(*shlex.split(command)[1:3], "--help")
+            assert named.code == 0, command
 
 
 def test_nothing_held_is_clean(run: CommandLine) -> None:
