@@ -19,6 +19,7 @@ from st_pipelines.cli import (
     integrations,
     mappings,
     marks,
+    parties,
     reconcile,
     replay,
     resolve,
@@ -44,6 +45,7 @@ app.add_typer(mappings.app, name="mappings")
 app.add_typer(documents.app, name="documents")
 app.add_typer(holds.app, name="holds")
 app.add_typer(marks.app, name="marks")
+app.add_typer(parties.app, name="parties")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(database.app, name="database")

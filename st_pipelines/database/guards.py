@@ -64,6 +64,14 @@ RULES: tuple[tuple[str, str, str, str, str], ...] = (
     ("write_back_answer", "write_back", "UPDATE",
      "NEW.state IN ('marked', 'refused') AND NEW.state <> OLD.state AND OLD.state <> 'unknown'",
      "an answer comes after the question"),
+    ("party_link_kept", "party_link", "DELETE", "", "a link of two parties is ended, never deleted"),
+    ("party_link_identity", "party_link", "UPDATE",
+     _changes("link_id", "integration", "kind", "source_id", "target_id", "created_at"),
+     "which two parties a link is about never changes"),
+    ("party_link_legal_move", "party_link", "UPDATE",
+     "NEW.state <> OLD.state AND OLD.state || '>' || NEW.state NOT IN"
+     " ('proposed>linked', 'proposed>separate', 'proposed>ended', 'linked>ended', 'separate>ended')",
+     "illegal change of a link of two parties"),
     ("audit_event_kept", "audit_event", "DELETE", "", "the audit trail is append-only"),
     ("audit_event_fixed", "audit_event", "UPDATE", "", "the audit trail is append-only"),
     ("audit_event_next", "audit_event", "INSERT",
@@ -89,7 +97,15 @@ def install(connection: Connection) -> None:
         for statement in _postgresql(*rule) if postgresql else _sqlite(*rule):
             connection.exec_driver_sql(statement)
     if postgresql:
-        for table in ("posting", "document_version", "control_line", "write_back", "audit_event", "inbox_event"):
+        for table in (
+            "posting",
+            "document_version",
+            "control_line",
+            "write_back",
+            "party_link",
+            "audit_event",
+            "inbox_event",
+        ):
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_not_truncated ON {table}")
             connection.exec_driver_sql(
                 f"CREATE TRIGGER {table}_not_truncated BEFORE TRUNCATE ON {table} FOR EACH STATEMENT "

@@ -236,6 +236,39 @@ rate_gate = Table(
     Column("blocked_until", BigInteger, nullable=False, server_default="0"),  # a Retry-After, shared (R2)
 )  # fmt: skip
 
+# ------------------------------------------------------------------------------------------ parties aligned
+LINK_STATES = ("proposed", "linked", "separate", "ended")
+
+party_link = Table(
+    "party_link", metadata,
+    Column("link_id", Key, primary_key=True, autoincrement=True),
+    Column("integration", String(64), nullable=False),        # the book of links; two roads may share one
+    Column("kind", String(16), nullable=False),
+    Column("source_id", String(200), nullable=False),         # stable references: ST:1234:customer:42
+    Column("target_id", String(200), nullable=False),         # QAD:CUST:customer:C0000007
+    Column("state", String(12), nullable=False),
+    Column("how", String(64), nullable=False),                # rule email | person | created
+    Column("score", Integer, nullable=False),                 # thousandths; -1 = none was needed
+    Column("evidence", Text, nullable=False),                 # JSON: both records as they were, keys for and against
+    Column("agreed", Text, nullable=False, server_default="{}"),  # JSON: field to digest of what both sides had last
+    Column("decided_by", String(128), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    _one_of("kind", ("customer", "vendor")),
+    _one_of("state", LINK_STATES),
+)  # fmt: skip
+
+
+def _one_live(name: str, columns: tuple[str, ...], where: str) -> None:
+    Index(name, *(party_link.c[column] for column in columns), unique=True,
+          sqlite_where=text(where), postgresql_where=text(where))  # fmt: skip
+
+
+_one_live("party_link_one_per_source", ("integration", "kind", "source_id"), "state = 'linked'")
+_one_live("party_link_one_per_target", ("integration", "kind", "target_id"), "state = 'linked'")
+_one_live("party_link_one_per_pair", ("integration", "kind", "source_id", "target_id"), "state <> 'ended'")
+
 # -------------------------------------------------------------------------------------- extraction and runs
 extraction = Table(
     "extraction", metadata,

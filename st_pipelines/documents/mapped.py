@@ -66,3 +66,8 @@ class MappedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     needs: tuple[str, ...] = ()
     control: tuple[ControlLine, ...] = ()
     label: str = ""
+
+    @property
+    def begins_from(self) -> str:
+        """The record of the target that its create starts from, for a party that was there before us; else empty."""
+        return self.payload.begins_from if isinstance(self.payload, Party) else ""

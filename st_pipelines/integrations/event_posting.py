@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.integrations.align_parties import align, record_aligned
 from st_pipelines.integrations.event_partitions import local_day, of_our_days
 from st_pipelines.integrations.event_wishes import flows_of
 from st_pipelines.integrations.map_day import FACTS, LAYER, map_partition, part
@@ -66,6 +67,7 @@ def send(session: Session, run_id: str, actor: str) -> Sent:
             session.engine, session.target, session.integration.name, [flow.name], session.context(run_id, actor),
             mark=session.mark, pinned=session.integration.target.companies, settings=pace(session.target),
         )  # fmt: skip
+        record_aligned(session, flow, session.context(run_id, actor), ())
         sent, settled = sent + summary.sent, settled + summary.settled
         differing += summary.differing
         stopped += [f"{flow.name}: {summary.stopped}"] if summary.stopped else []
@@ -89,7 +91,8 @@ def plan_partition(
         day = local_day(session, document.modified_on)
         by_day.setdefault(day if day >= integration.first_day else day_of_parties, []).append(document)
     for day, some in sorted(by_day.items()):
+        context = session.context(run_id, actor, day.isoformat())
         plan_documents(
-            session.engine, session.context(run_id, actor, day.isoformat()), some,
+            session.engine, context, align(session, flow, some, context, set()),
             target=integration.target.connection, change=session.target.change, limits=limits,
         )  # fmt: skip

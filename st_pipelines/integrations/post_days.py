@@ -12,6 +12,7 @@ from typing import Any
 from st_pipelines.audit.head import head
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import from_minor
+from st_pipelines.integrations.align_parties import align, record_aligned
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
 from st_pipelines.integrations.road import Fact, Flow
 from st_pipelines.integrations.session import Session
@@ -49,30 +50,34 @@ def post_days(
 ) -> tuple[PostSummary, list[PostedDay]]:
     """Plans the days' mapped documents, then sends everything of the flow that may be sent now, whatever its day: a
     document that waited for these days' goods goes out too."""
-    integration = session.integration
+    integration, parties = session.integration, set[str]()
     for day in days:
         documents = stored_documents(session, flow, [day.isoformat()])
-        plan_day(session, flow, day.isoformat(), documents, run_id, actor)
+        parties |= plan_day(session, flow, day.isoformat(), documents, run_id, actor)
     context = session.context(run_id, actor)
     settings = pace(session.target)
     summary = post(session.engine, session.target, integration.name, [flow.name], context, mark=session.mark,
                    pinned=integration.target.companies, settings=settings)  # fmt: skip
+    record_aligned(session, flow, context, parties)
     return summary, _outcomes(session, flow, days)
 
 
 def plan_day(
     session: Session, flow: Flow, key: str, documents: Iterable[MappedDocument], run_id: str, actor: str
-) -> None:
-    """Records the day's facts and plans these documents of it. Sends nothing."""
+) -> set[str]:
+    """Records the day's facts, aligns parties and plans these documents of it. Sends nothing. Gives the keys of the
+    parties."""
     integration, context = session.integration, session.context(run_id, actor, key)
     if flow.facts:
         table = session.store.read_table(integration.name, LAYER, part(flow, FACTS), key)
         record_facts(session.engine, context, [Fact(**row) for row in table.to_pylist()])
-    given = integration.options.run_limits
+    given, parties = integration.options.run_limits, set[str]()
+    documents = align(session, flow, documents, context, parties)
     plan_documents(
         session.engine, context, documents, target=integration.target.connection, change=session.target.change,
         limits=RunLimits(given.documents, given.amount),
     )  # fmt: skip
+    return parties
 
 
 def pace(target: Target) -> PostSettings:

@@ -1,11 +1,16 @@
 """QAD as a target: reference data and posting port. Invariant: every name of the tenant comes from the profile."""
 
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
 
+from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.documents.parties import Party
+from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import FILE_NAME, Integration
-from st_pipelines.integrations.road import Opened, Tables, TargetSide
+from st_pipelines.integrations.road import Opened, PartySide, Tables, TargetSide
 from st_pipelines.posting.target import Target
 
 if TYPE_CHECKING:
@@ -85,7 +90,47 @@ def _ping(client: Any, integration: Integration) -> list[str]:
     return [str(fault) for fault in validate(client)]
 
 
+def _read_parties(client: Any, role: str) -> Iterable[PartyRecord]:
+    from st_pipelines.systems.qad.party_records import read_parties
+
+    return read_parties(client, role)
+
+
+def _get_parties(client: Any, role: str, references: Collection[str]) -> Mapping[str, PartyRecord]:
+    from st_pipelines.systems.qad.party_records import get_parties
+
+    return get_parties(client, role, references)
+
+
+def _target_id(reference: str) -> str:
+    from st_pipelines.systems.qad.party_records import id_of
+
+    return id_of(reference)
+
+
+def _reference(role: str, identifier: str) -> str:
+    from st_pipelines.systems.qad.party_records import reference_of_id
+
+    return reference_of_id(role, identifier)
+
+
+def _as_linked(document: MappedDocument, target_id: str) -> MappedDocument:
+    """A customer that was there has its own relation: it is claimed first, its relation is changed after it."""
+    party = document.payload
+    if not isinstance(party, Party):
+        return document
+    relation = document.kind == "business_relation"
+    needs = {"business_relation": (party.doc_key,), "customer": (), "supplier": ()}.get(document.kind, document.needs)
+    return msgspec.structs.replace(
+        document, kind="linked_relation" if relation else document.kind, needs=needs,
+        payload=msgspec.structs.replace(party, begins_from=target_id),
+    )  # fmt: skip
+
+
+PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)
+
 TARGET = TargetSide(
     system="qad", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
     mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
+    parties=PARTIES, as_linked=_as_linked,
 )  # fmt: skip

@@ -103,6 +103,27 @@ class Events(_Strict):
     )
 
 
+class PartyRules(_Strict):
+    """``create``: whether a party that only the source has is made in the target. ``fields``: who has the say of each
+    field where both systems have the party; the source, where nothing is said."""
+
+    create: bool = True
+    fields: dict[Literal["name", "address", "email", "phone", "terms", "tax", "active"],
+                 Literal["source", "target", "last_change"]] = Field(default_factory=dict)  # fmt: skip
+
+
+class Parties(_Strict):
+    """Parties are matched with those that the target has already. ``links``: the integration whose book of links is
+    used, empty for its own; the two directions between two systems share one."""
+
+    links: str = Field(default="", pattern="^([a-z][a-z0-9_]{0,40})?$")
+    customer: PartyRules = PartyRules()
+    vendor: PartyRules = PartyRules()
+
+    def of(self, role: str) -> PartyRules:
+        return self.customer if role == "customer" else self.vendor
+
+
 class Schedules(_Strict):
     """Cron expressions in the integration's time zone; empty = no such schedule."""
 
@@ -126,6 +147,7 @@ class IntegrationFile(_Strict):
     options: Options
     schedules: Schedules = Schedules()
     events: Events = Events()
+    parties: Parties | None = Field(default=None, description="absent: every party of the source is made in the target")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -143,6 +165,11 @@ class Integration(IntegrationFile):
 
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,40}$")
     folder: Path
+
+    @property
+    def link_book(self) -> str:
+        """The book of links that this integration reads and writes."""
+        return (self.parties.links if self.parties else "") or self.name
 
     @property
     def zone(self) -> ZoneInfo:

@@ -5,7 +5,7 @@ so that extracting, mapping, posting and reconciling are written once.
 each with the flows between them (``integrations/<source>_<target>.py``).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,8 @@ from sqlalchemy import Engine
 
 from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.credentials.vault import Connection
+from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.posting.target import Target
 
@@ -132,6 +134,17 @@ class Marking:
 
 
 @dataclass(frozen=True)
+class PartySide:
+    """How a system's customers and vendors are compared. ``read``: all of a role; ``get``: some by reference, as they
+    are now; ``target_id`` and ``reference``: from a reference to the ledger's id of the record, and back."""
+
+    read: Callable[[Any, str], Iterable[PartyRecord]]
+    get: Callable[[Any, str, Collection[str]], Mapping[str, PartyRecord]]
+    target_id: Callable[[str], str]
+    reference: Callable[[str, str], str]  # (role, id)
+
+
+@dataclass(frozen=True)
 class SourceSide:
     system: str
     daily: tuple[SourceEntity, ...]
@@ -149,6 +162,7 @@ class SourceSide:
     journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
     marking: Marking | None = None
     events: EventSide | None = None  # where it sends webhooks
+    parties: PartySide | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +175,9 @@ class TargetSide:
     mapping_reference: Callable[[Tables, Tables], "Reference"]  # (its own reference tables, the source's)
     ping: Callable[[Any, Integration], list[str]]
     contradictions: Callable[[Integration], list[str]]  # between its profile and integration.yaml; asks no system
+    parties: PartySide | None = None
+    # (a party's document, the linked record's id) -> the document as this target wants it for a record that is there
+    as_linked: Callable[[MappedDocument, str], MappedDocument] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +202,8 @@ class Flow:
     """The road of one kind of document. ``reads``: daily entities; ``joins``: reference entities, ``<side>_<entity>``.
     ``after``: flows that are posted first in a run (the ledger's needs decide all
     the same). ``facts``: what the day's records prove to have happened, for documents that wait for it. ``marks``: the
-    daily entity whose records the source marks as exported; empty where it takes no marks for this kind."""
+    daily entity whose records the source marks as exported; empty where it takes no marks for this kind. ``aligns``: the role whose
+    parties are matched with the target's before they are posted, and the kind that names the party there."""
 
     name: str
     description: str
@@ -197,6 +215,7 @@ class Flow:
     reconciled_kinds: tuple[str, ...] = ()
     facts: Callable[[SourceDay], Sequence[Fact]] | None = None
     marks: str = ""
+    aligns: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -88,12 +88,13 @@ ROAD = Road(
             "customers", "Customers with their business relation.",
             reads=("customers", "customer_contacts", "locations"),
             joins=("source_payment_terms", "source_tax_zones", "target_credit_terms", "target_tax_codes"),
-            map=_customers, kinds=("business_relation", "customer", "customer_domain"),
+            map=_customers, kinds=("business_relation", "linked_relation", "customer", "customer_domain"),
+            aligns=("customer", "customer"),
         ),
         Flow(
             "vendors", "Vendors with their business relation.",
             reads=("vendors",), joins=("source_payment_terms", "target_credit_terms", "target_tax_codes"),
-            map=_vendors, kinds=("business_relation", "supplier"),
+            map=_vendors, kinds=("business_relation", "linked_relation", "supplier"), aligns=("vendor", "supplier"),
         ),
         Flow(
             "invoices", "Customer invoices and credit memos.",

@@ -21,7 +21,7 @@ def judged(target: Target, row: Claimed, asked: Asked, refusal: Refused | None) 
     if seen.verdict is Verdict.SAME and seen.found is not None:
         return Adopted(seen.found, f"found {asked.purpose}"), False
     if seen.verdict is Verdict.ABSENT:
-        return refusal, refusal is not None and row.op == "update"
+        return refusal, refusal is not None and (row.op == "update" or bool(row.document.begins_from))
     code = "found_twice" if seen.verdict is Verdict.TWICE else "found_different"
     return Hold(code, seen.text, refusal is not None), False
 

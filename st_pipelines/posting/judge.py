@@ -58,9 +58,17 @@ def judge(target: Target, row: Claimed, answer: Answer) -> Judged:
     differing = target.differences(row.document, found)
     if not differing:
         return Judged(Verdict.SAME, found)
+    if row.op == "create" and _begins_there(row, found):
+        return Judged(Verdict.ABSENT, found, "; ".join(differing))
     if row.op == "update" and row.standing and not target.differences(row.standing.document, found):
         return Judged(Verdict.ABSENT, found, "; ".join(differing))
     return Judged(Verdict.DIFFERENT, found, "; ".join(differing))
+
+
+def _begins_there(row: Claimed, found: Found) -> bool:
+    """The record was there before us and is linked to the document: it is to be changed, not to be made."""
+    linked = row.document.begins_from
+    return bool(linked) and linked in (found.target_id, found.content.get("belongs_to"))
 
 
 def _void(target: Target, row: Claimed, held: Sequence[Found], reversals: Sequence[Found]) -> Judged:

@@ -61,11 +61,11 @@ def _look(row: Claimed) -> Settled | None:
 
 
 def _render(target: Target, rows: Sequence[Claimed], pool: Executor) -> Iterable[tuple[Claimed, bytes | Settled]]:
-    reading = [row for row in rows if row.op != "create"]
+    reading = [row for row in rows if row.op != "create" or row.document.begins_from]
     render: Callable[[Claimed], bytes | Settled] = lambda row: _body(target, row)  # noqa: E731
     yield from zip(reading, pool.map(render, reading), strict=True)
     for row in rows:
-        if row.op == "create":
+        if row.op == "create" and not row.document.begins_from:
             yield row, render(row)
 
 

@@ -18,7 +18,8 @@ from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.kernel import ExactJson, sandbox_app
 from st_pipelines.sandbox.options import SandboxOptions
-from st_pipelines.sandbox.qad import company
+from st_pipelines.sandbox.qad import company, stamps
+from st_pipelines.sandbox.qad.known_parties import known_parties
 from st_pipelines.sandbox.qad.login import Logins
 from st_pipelines.sandbox.qad.metadata import described_entities, listed_workspaces
 from st_pipelines.sandbox.qad.reads import Reads
@@ -60,11 +61,23 @@ def qad_app(books: Books, clock: Clock, options: SandboxOptions, served: Served)
         routes(books, clock, served),
         books,
         clock,
-        seed=lambda: company.seed(books, served, options, clock.iso()),
+        seed=lambda: seed(books, served, options, clock.iso()),
         actions=ACTIONS,
         not_found=_not_found,
         base_path=served.base_path,
     )
+
+
+def seed(books: Books, served: Served, options: SandboxOptions, now: str) -> None:
+    """The reference data; with ``known_parties=yes`` also parties that finance has had all along."""
+    company.seed(books, served, options, now)
+    if options.extra.get("known_parties") != "yes":
+        return
+    with books.transaction():
+        for name, record in known_parties(options):
+            entity = served.entities[name]
+            blank = {field: "" for field in entity.fields if field not in stamps.STAMPS}
+            books.put(name, entity.key_of(record), stamps.stamped(entity, blank | record, None, now))
 
 
 def routes(books: Books, clock: Clock, served: Served) -> list[BaseRoute]:

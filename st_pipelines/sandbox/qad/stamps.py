@@ -11,6 +11,7 @@ from st_pipelines.sandbox.qad.served import ServedEntity
 Record = dict[str, Any]
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 USER = "api.user"
+STAMPS = ("concurrencyHash", "lastModifiedDate", "lastModifiedTime", "lastModifiedUser")
 
 
 def stamped(entity: ServedEntity, record: Mapping[str, Any], before: Mapping[str, Any] | None, now: str) -> Record:

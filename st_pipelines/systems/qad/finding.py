@@ -12,6 +12,7 @@ from datetime import date
 from st_pipelines.posting.target import CannotRender, Found
 from st_pipelines.systems.qad import invoices, parties, payments, relations
 from st_pipelines.systems.qad.answers import Record
+from st_pipelines.systems.qad.bodies import target_id
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import Company
 from st_pipelines.systems.qad.lists import Filter
@@ -61,6 +62,8 @@ def find(
         references = [reference for reference in references if not reference.endswith(invoices.VOID_SUFFIX)]
     if kind == "customer_domain":
         return _domains(client, books, references)
+    if kind == "linked_relation":
+        return _linked_relations(client, books, references)
     if entity.has("externalReference"):
         held = by_values(client, name, books, entity.wire("externalReference"), references, _of_set(client, name))
         flat = [record for records in held.values() for record in records]
@@ -78,7 +81,7 @@ def list_ours(
     no business date, so all of them."""
     name = ENTITY_OF_KIND[kind]
     entity = client.profile.entity(name)
-    if kind == "customer_domain" or not entity.has("externalReference"):
+    if kind in ("customer_domain", "linked_relation") or not entity.has("externalReference"):
         raise CannotRender(
             f"{kind}: QAD holds no reference of ours on it, so it cannot be listed; list customers instead"
         )
@@ -150,6 +153,25 @@ def _domains(client: QadClient, books: Company, references: Sequence[str]) -> di
                          for code in listed for record in records.get(code, []) if parties.domain_done(record, domain)]
              for reference, listed in codes.items()}  # fmt: skip
     return {reference: listed for reference, listed in found.items() if listed}
+
+
+def _linked_relations(client: QadClient, books: Company, references: Sequence[str]) -> dict[str, list[Found]]:
+    """A relation that was there before us carries nothing of ours: its customer or supplier does."""
+    relation, found = client.profile.entity("businessRelation"), dict[str, list[Found]]()
+    for name in ("customer", "supplier"):
+        entity, asked = client.profile.entity(name), map(relations.party_of, references)
+        owners = {owner: reference for reference, (of, owner) in zip(references, asked, strict=True) if of == name}
+        held = by_values(client, name, books, entity.wire("externalReference"), owners, _of_set(client, name))
+        pairs = [(owners[owner], record, str(record.get(entity.wire("businessRelation")) or ""))
+                 for owner, records in held.items() for record in records]  # fmt: skip
+        codes = {code for _, _, code in pairs if code}
+        of_code = by_values(client, "businessRelation", books, relation.wire("code"), codes)
+        for reference, record, code in pairs:
+            found.setdefault(reference, []).extend(
+                relations.found(one, relation, books.workspace, reference, "linked_relation", target_id(record, entity))
+                for one in of_code.get(code, [])
+            )
+    return found
 
 
 def customer_of(reference: str) -> str:

@@ -2,6 +2,8 @@
 field, and an update starts from QAD's whole record with its concurrency hash.
 """
 
+from collections.abc import Collection
+
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
 from st_pipelines.posting.target import CannotRender, Found
@@ -21,18 +23,36 @@ def create(party: Party, doc_key: str, to: Rendering) -> Record:
     return fields(party, to, record)
 
 
-def fields(party: Party, to: Rendering, record: Record) -> Record:
-    """Lays what the source and the mapping decide over a record, new or read."""
-    if party.terms:
+def claim(party: Party, to: Rendering, record: Record) -> Record:
+    """QAD's own record of a party that is linked to ours: it gets our reference, and what the source has the say of.
+    Raises ``CannotRender`` where it carries somebody else's."""
+    wire = to.entity.wire("externalReference")
+    held = str(record.get(wire) or "")
+    if held not in ("", to.external_ref):
+        raise CannotRender(f"{number(record, to.entity)} carries the reference {held!r} in {wire}: it belongs to "
+                           f"another party; clear it in QAD, or end the link")  # fmt: skip
+    to.put(record, "externalReference", to.external_ref)
+    return fields(party, to, record, party.keeps)
+
+
+def fields(party: Party, to: Rendering, record: Record, keeps: Collection[str] = ()) -> Record:
+    """Lays what the source and the mapping decide over a record, new or read; ``keeps`` stays as QAD has it."""
+    if party.terms and "terms" not in keeps:
         to.put(record, "creditTerms", party.terms)
-    if not record.get(to.entity.wire("creditTerms")):
+    if not record.get(to.entity.wire("creditTerms")) and "terms" not in keeps:
         raise CannotRender(f"{to.entity.wire('creditTerms')}: neither mapped terms nor a default in the profile")
-    to.put_flag(record, "isActive", party.is_active)
-    to.put_flag(record, "isTaxable", party.is_taxable)
-    if party.tax_code:
-        to.put(record, "taxClass", party.tax_code)
-    to.put_line(record, "email", party.email)
-    to.put_line(record, "phone", party.phone)
+    if "active" not in keeps:
+        to.put_flag(record, "isActive", party.is_active)
+    if "tax" not in keeps:
+        to.put_flag(record, "isTaxable", party.is_taxable)
+        if party.tax_code:
+            to.put(record, "taxClass", party.tax_code)
+    if "email" not in keeps:
+        to.put_line(record, "email", party.email)
+    if "phone" not in keeps:
+        to.put_line(record, "phone", party.phone)
+    if party.begins_from:  # what the mapping fills in for a new record, QAD has decided for one that was there
+        return record
     for name, code in sorted(party.attributes.items()):
         wire = to.entity.wire(name) if to.entity.has(name) else name
         if wire not in to.entity.defaults and not to.entity.has(name):
@@ -54,11 +74,20 @@ def planned(party: Party, to: Rendering) -> Record:
     terms = to.entity.wire("creditTerms")
     record: Record = {terms: to.entity.defaults[terms]} if terms in to.entity.defaults else {}
     to.put(record, "currency", party.currency)
-    return fields(party, to, record)
+    record = fields(party, to, record, party.keeps)
+    if "terms" in party.keeps or (party.begins_from and not party.terms):
+        record.pop(terms, None)
+    return record
+
+
+_SEEN = {"terms": ("terms",), "tax": ("tax_code", "is_taxable"), "active": ("is_active",), "email": ("email",),
+         "phone": ("phone",)}  # fmt: skip
 
 
 def books_see(old: Party, new: Party) -> bool:
-    names = ("currency", "terms", "tax_code", "is_taxable", "is_active", "email", "phone", "attributes")
+    """Whether QAD's record would become another one; what QAD has the say of does not count."""
+    names = ["currency", "attributes", *(name for field, names in _SEEN.items() if field not in new.keeps
+                                         for name in names)]  # fmt: skip
     return any(getattr(old, name) != getattr(new, name) for name in names)
 
 

@@ -1,8 +1,9 @@
 """QAD as a posting target. Invariant: what it reports as posted carries QAD's own number in the pinned books.
 
 The parts: ``rendering`` (document to bytes), ``sending`` (bytes to outcome), ``finding`` (what QAD holds), one file for
-each kind's fields. Kinds: business_relation, customer, customer_domain, supplier, customer_invoice, customer_payment,
-supplier_invoice. ``target_id`` is the record's key values joined by ``|``: ``10USACO|ARINV|2026|17``.
+each kind's fields. Kinds: business_relation, linked_relation (of a party that was there before us), customer,
+customer_domain, supplier, customer_invoice, customer_payment, supplier_invoice. ``target_id`` is the record's key
+values joined by ``|``: ``10USACO|ARINV|2026|17``.
 """
 
 import threading
@@ -76,8 +77,8 @@ class QadTarget:
             return invoices.differences(invoices.voucher(document), found, entity, void=turned)
         if document.kind == "customer_payment":
             return payments.differences(payments.of(document), found, entity, void=void)
-        if document.kind == "customer_domain":
-            return [] if void else parties.domain_differences(found, entity)
+        if document.kind == "customer_domain":  # of a customer that was there before us QAD has decided it
+            return [] if void or document.begins_from else parties.domain_differences(found, entity)
         return self._master_differences(document, found, void)
 
     def _master_differences(self, document: MappedDocument, found: Found, void: bool) -> list[str]:
@@ -85,10 +86,10 @@ class QadTarget:
         entity = self.client.profile.for_kind(document.kind)
         to = Rendering(self.client.profile, entity, books_of(document.company), found.external_ref, {})
         party = parties.of(document)
-        relation = document.kind == "business_relation"
-        record = relations.fields(party, to, {}) if relation else parties.planned(party, to)
+        relation = document.kind in ("business_relation", "linked_relation")
+        record = relations.fields(party, to, {}, party.keeps) if relation else parties.planned(party, to)
         if void:
-            record = {} if relation else {entity.wire("isActive"): False}
+            record = {} if relation or party.begins_from else {entity.wire("isActive"): False}
         return master_differences(record, found.content)
 
     def change(self, old: MappedDocument, new: MappedDocument) -> str:
@@ -99,7 +100,10 @@ class QadTarget:
             return "replace" if invoices.books_see(invoices.voucher(old), invoices.voucher(new)) else "none"
         if new.kind == "customer_payment":
             return payments.change(payments.of(old), payments.of(new))
+        if old.begins_from != new.begins_from:
+            return "replace"
         if new.kind == "customer_domain":
             return "none"
-        see = relations.books_see if new.kind == "business_relation" else parties.books_see
+        relation = new.kind in ("business_relation", "linked_relation")
+        see = relations.books_see if relation else parties.books_see
         return "update" if see(parties.of(old), parties.of(new)) else "none"

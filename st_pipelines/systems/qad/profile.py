@@ -14,6 +14,7 @@ from st_pipelines.systems.qad.profile_needs import missing
 
 ENTITY_OF_KIND = {
     "business_relation": "businessRelation",
+    "linked_relation": "businessRelation",
     "customer": "customer",
     "customer_domain": "customerDomain",
     "supplier": "supplier",

@@ -6,6 +6,7 @@ and never retired by us: it may have other roles, and QAD takes no change of a c
 """
 
 import re
+from collections.abc import Collection
 
 from st_pipelines.documents.parties import Party
 from st_pipelines.posting.target import CannotRender, Found
@@ -32,14 +33,19 @@ def code_of(external_ref: str, entity: Entity) -> str:
     return code
 
 
-def fields(party: Party, to: Rendering, record: Record) -> Record:
-    """Lays the party's name and address over a record, new or read."""
-    names = name_parts(party.name, to.entity, to.profile)
-    for logical, part in zip(_NAME_FIELDS, names, strict=True):
-        to.put(record, logical, part)
-    name = " ".join(part for part in names if part)
-    to.put(record, "searchName", name)
-    to.put(record, "addressName", name)
+def fields(party: Party, to: Rendering, record: Record, keeps: Collection[str] = ()) -> Record:
+    """Lays the party's name and address over a record, new or read; ``keeps`` stays as QAD has it."""
+    if "name" not in keeps:
+        names = name_parts(party.name, to.entity, to.profile)
+        for logical, part in zip(_NAME_FIELDS, names, strict=True):
+            to.put(record, logical, part)
+        name = " ".join(part for part in names if part)
+        to.put(record, "searchName", name)
+        to.put(record, "addressName", name)
+    return record if "address" in keeps else _address(party, to, record)
+
+
+def _address(party: Party, to: Rendering, record: Record) -> Record:
     address = party.address
     unit_apart = to.entity.has("street2")
     to.put_line(
@@ -73,11 +79,29 @@ def name_parts(name: str, entity: Entity, profile: Profile) -> list[str]:
     return split_name(whole, [entity.max_length.get(entity.wire(field), 36) for field in _NAME_FIELDS])
 
 
-def found(record: Record, entity: Entity, company: str, external_ref: str) -> Found:
-    return Found("business_relation", company, external_ref, target_id(record, entity), number(record, entity),
-                 content=as_content(record, entity))  # fmt: skip
+def name_of(record: Record, entity: Entity) -> str:
+    """The whole name of a relation, from its parts."""
+    parts = (str(record.get(entity.wire(field)) or "") for field in _NAME_FIELDS)
+    return " ".join(part for part in parts if part)
+
+
+def found(record: Record, entity: Entity, company: str, external_ref: str, kind: str = "business_relation",
+          belongs_to: str = "") -> Found:  # fmt: skip
+    content = as_content(record, entity) | ({"belongs_to": belongs_to} if belongs_to else {})
+    return Found(kind, company, external_ref, target_id(record, entity), number(record, entity), content=content)
+
+
+def party_of(reference: str) -> tuple[str, str]:
+    """``ST:1:customer:42:relation`` belongs to the customer ``ST:1:customer:42``: (entity, its reference)."""
+    match = _REFERENCE.fullmatch(reference)
+    if not match:
+        raise CannotRender(f"{reference!r} is not the reference of a party's business relation (…:relation)")
+    party, _, generation = reference.partition(":relation")
+    return "customer" if match[1] == "customer" else "supplier", party + generation
 
 
 def books_see(old: Party, new: Party) -> bool:
     """Whether QAD's record would become another one."""
-    return (old.name, old.address) != (new.name, new.address)
+    return ("name" not in new.keeps and old.name != new.name) or (
+        "address" not in new.keeps and old.address != new.address
+    )

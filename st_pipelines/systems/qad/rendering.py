@@ -36,6 +36,8 @@ def render(client: QadClient, document: MappedDocument, op: str, external_ref: s
         record = _payment(client, posted, op, to, target_id)
     elif kind == "customer_domain":
         record = _domain(client, document, op, to)
+    elif kind == "linked_relation":
+        record = _linked_relation(client, document, op, to)
     else:
         record = _master(client, posted, op, to, target_id)
     return envelope(entity, record)
@@ -66,15 +68,31 @@ def _payment(client: QadClient, document: MappedDocument, op: str, to: Rendering
 def _master(client: QadClient, document: MappedDocument, op: str, to: Rendering, target_id: str) -> Record:
     party = parties.of(document)
     relation = document.kind == "business_relation"
+    if op == "create" and party.begins_from:
+        return parties.claim(party, to, _read(client, document, to, party.begins_from))
     if op == "create":
         return relations.create(party, to) if relation else parties.create(party, document.doc_key, to)
     current = _current(client, document, to, target_id)
     if op == "void":
-        if not relation:  # a party is never deleted: it is retired. Its relation may have other roles and stays
+        # A party is never deleted: it is retired. Its relation may have other roles and stays, and so does a record
+        # that was there before us: its link has ended.
+        if not relation and not party.begins_from:
             to.put_flag(current, "isActive", False)
         return current
-    record = relations.fields(party, to, current) if relation else parties.fields(party, to, current)
-    return record
+    lay = relations.fields if relation else parties.fields
+    return lay(party, to, current, party.keeps)
+
+
+def _linked_relation(client: QadClient, document: MappedDocument, op: str, to: Rendering) -> Record:
+    """The business relation that a linked customer or supplier has of its own: changed, never made or retired."""
+    party, name = parties.of(document), "customer" if parties.of(document).role == "customer" else "supplier"
+    owner, entity = to.needed(party.doc_key, f"the {name}"), client.profile.entity(name)
+    held = client.get_one(name, to.books, keys_of(owner.target_id, entity), reference=to.external_ref)
+    code = str((held or {}).get(entity.wire("businessRelation")) or "")
+    current = client.get_one(ENTITY_OF_KIND[document.kind], to.books, {"code": code}, reference=to.external_ref)
+    if not code or current is None:
+        raise CannotRender(f"{owner.number} has no business relation in QAD; look at it there")
+    return dict(current) if op == "void" else relations.fields(party, to, dict(current), party.keeps)
 
 
 def _domain(client: QadClient, document: MappedDocument, op: str, to: Rendering) -> Record:
@@ -91,12 +109,17 @@ def _domain(client: QadClient, document: MappedDocument, op: str, to: Rendering)
 
 def _current(client: QadClient, document: MappedDocument, to: Rendering, target_id: str) -> Record:
     """QAD's record to change, proven to be the one that carries our reference."""
-    record = client.get_one(ENTITY_OF_KIND[document.kind], to.books, keys_of(target_id, to.entity),
-                            reference=to.external_ref)  # fmt: skip
-    if record is None:
-        raise CannotRender(f"{target_id} is not in QAD any more; look for it there before anything else")
+    record = _read(client, document, to, target_id)
     if to.entity.has("externalReference"):
         held = record.get(to.entity.wire("externalReference"))
         if held != to.external_ref:
             raise CannotRender(f"{target_id} carries the reference {held!r}, not {to.external_ref!r}")
+    return record
+
+
+def _read(client: QadClient, document: MappedDocument, to: Rendering, target_id: str) -> Record:
+    record = client.get_one(ENTITY_OF_KIND[document.kind], to.books, keys_of(target_id, to.entity),
+                            reference=to.external_ref)  # fmt: skip
+    if record is None:
+        raise CannotRender(f"{target_id} is not in QAD any more; look for it there before anything else")
     return dict(record)

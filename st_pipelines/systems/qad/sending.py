@@ -10,6 +10,7 @@ from st_pipelines.systems.http.exact_json import MalformedJson, decode
 from st_pipelines.systems.http.reply import Reply
 from st_pipelines.systems.qad.answers import (
     Problem,
+    Record,
     Submitted,
     UntrustedAnswer,
     is_duplicate,
@@ -29,8 +30,11 @@ class AnsweredByOthers(WrongCompany):
     """The answer to a write came from other books than those asked for."""
 
 
-def is_update(write: Write) -> bool:
-    """Whether the write changes a record that exists: then its keys go into the query (reference/qad.md A4)."""
+def is_update(write: Write, sent: Record, entity: Entity) -> bool:
+    """Whether the write changes a record that exists: then its keys go into the query (reference/qad.md A4). A body
+    with QAD's concurrency hash was read from QAD, whatever the ledger calls the write."""
+    if entity.has("concurrencyHash") and sent.get(entity.wire("concurrencyHash")):
+        return True
     if write.kind == "customer_domain" or write.op == "update":
         return True
     return write.op in ("void", "delete") and write.kind not in ("customer_invoice", "supplier_invoice")
@@ -43,7 +47,7 @@ def send(client: QadClient, write: Write) -> Outcome:
     try:
         books = company(write.company)
         sent = record_of(write.body, entity)
-        if is_update(write):
+        if is_update(write, sent, entity):
             keys = key_values(sent, entity)
             if write.target_id and write.op != "create" and target_id(sent, entity) != write.target_id:
                 return Refused(f"the frozen body is of {target_id(sent, entity)}, not of {write.target_id}", "body")
@@ -107,8 +111,8 @@ def _posted(write: Write, entity: Entity, reply: Reply, answer: Submitted, clien
     warnings = tuple(map(str, answer.problems)) + answer.messages
     record = answer.record
     if record is None:
-        if write.target_id and is_update(write):
-            sent = record_of(write.body, entity)
+        sent = record_of(write.body, entity)
+        if write.target_id and is_update(write, sent, entity):
             return Posted(write.target_id, number(sent, entity), digest, warnings)
         return Unknown("QAD said success without the record; its number is still to be read back")
     try:

@@ -1,0 +1,170 @@
+"""Matches a flow's parties with those of the target before they are planned. Invariant: the target's parties are read
+only when a party without a link is about to be made, or when one with a link has changed; a quiet day asks nothing.
+
+What the systems and the link table say is gathered here; the decisions are in ``alignment``.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+
+from st_pipelines.alignment import ledger, links
+from st_pipelines.alignment.align import Known, Linked, aligned, record_of
+from st_pipelines.alignment.fields import SOURCE, Owner, Owners, Settled, at_one, at_rest, moved, settle
+from st_pipelines.alignment.links import Link
+from st_pipelines.alignment.matching import Findings, match
+from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.documents.parties import FIELDS, Party
+from st_pipelines.documents.party_record import PartyRecord
+from st_pipelines.integrations.road import Flow, PartySide
+from st_pipelines.integrations.session import NotReady, Session
+from st_pipelines.posting.context import RunContext
+
+
+def align(session: Session, flow: Flow, documents: Iterable[MappedDocument], context: RunContext, keys: set[str]
+          ) -> Iterable[MappedDocument]:  # fmt: skip
+    """The documents with what alignment says of them, and those held earlier that a decision has freed. ``keys``
+    takes the references of the parties. Without a section ``parties`` in integration.yaml: as they were."""
+    rules = session.integration.parties
+    if rules is None or flow.aligns is None:
+        return documents
+    role, _ = flow.aligns
+    owners = _owners(session, role)
+    given = {document.doc_key: document for document in _held_before(session, flow)}
+    given |= {document.doc_key: document for document in documents}
+    records = {party.doc_key: record_of(party) for document in given.values() if (party := _to_align(document))}
+    keys.update(records)
+    side, as_linked = _target(session), session.road.target.as_linked
+    known = _known(session, flow, records, owners, side, context)
+    known.creates = rules.of(role).create
+
+    def linked(document: MappedDocument, reference: str) -> MappedDocument:
+        return as_linked(document, side.target_id(reference)) if as_linked else document
+
+    return [aligned(document, known, owners, linked) for document in given.values()]
+
+
+def record_aligned(session: Session, flow: Flow, context: RunContext, keys: Collection[str]) -> None:
+    """After posting: links what was made, and remembers what both sides of these parties have now."""
+    rules = session.integration.parties
+    if rules is None or flow.aligns is None:
+        return
+    role, kind = flow.aligns
+    book, side = session.integration.link_book, _target(session)
+    made = ledger.made_without_link(session.engine, session.integration.name, kind, book, role)
+    if made:
+        pairs = [(key, side.reference(role, target_id)) for key, target_id in made.items()]
+        links.record_created(session.engine, context, book, role, pairs)
+    owners = _owners(session, role)
+    if keys and "last_change" in owners.values():
+        _remember(session, role, kind, keys, owners, context)
+
+
+def _known(session: Session, flow: Flow, records: dict[str, PartyRecord], owners: Owners, side: PartySide,
+           context: RunContext) -> Known:  # fmt: skip
+    role, kind = flow.aligns or ("", "")
+    name, book = session.integration.name, session.integration.link_book
+    live = links.live(session.engine, book, role, records)
+    in_hand = ledger.in_hand(session.engine, name, records)
+    loose = {key for key in records if key not in live and key in in_hand}
+    unlinked = {row.source_id for row in links.every(session.engine, book, role, ("ended",))
+                if row.how != links.PROPOSED} if loose else set()  # fmt: skip
+    ended = loose & unlinked
+    new = [record for key, record in records.items() if key not in live and key not in in_hand and record.is_active]
+    known = Known(ended=ended)
+    if new:
+        found = _matched(session, role, kind, new, side, context)
+        known.doubtful, known.missing = found.doubtful, {record.reference for record in found.missing}
+        live |= links.live(session.engine, book, role, {one.source.reference for one in found.certain})
+    known.linked = _settled(session, role, records, live, owners, side)
+    return known
+
+
+def _matched(session: Session, role: str, kind: str, new: Sequence[PartyRecord], side: PartySide,
+             context: RunContext) -> Findings:  # fmt: skip
+    """Matches with all that the target has, and records what came of it."""
+    from st_pipelines.alignment.scoring import scores
+
+    book = session.integration.link_book
+    every = links.every(session.engine, book, role, ("linked", "separate"))
+    sources = [record_of(party) for party in ledger.known_parties(session.engine, session.integration.name, kind)]
+    found = match(
+        new, sources, list(side.read(session.target_client, role)),
+        linked={row.source_id: row.target_id for row in every if row.state == "linked"},
+        separate={(row.source_id, row.target_id) for row in every if row.state == "separate"}, score=scores,
+    )  # fmt: skip
+    doubtful = [one for matches in found.doubtful.values() for one in matches]
+    if found.certain or doubtful:
+        links.record_found(session.engine, context, book, role, found.certain, doubtful)
+    return found
+
+
+def _settled(session: Session, role: str, records: dict[str, PartyRecord], live: dict[str, Link], owners: Owners,
+             side: PartySide) -> dict[str, Linked]:  # fmt: skip
+    """What may be written of each linked party. Only those that moved are read in the target."""
+    deciding = "last_change" in owners.values()
+    first = {key for key, link in live.items() if not link.agreed and link.how == links.CREATED}
+    changed = {key: link for key, link in live.items()
+               if deciding and key not in first and moved(records[key], SOURCE, link.agreed, owners)}  # fmt: skip
+    held = side.get(session.target_client, role, [link.target_id for link in changed.values()]) if changed else {}
+    settled: dict[str, Linked] = {}
+    for key, link in live.items():
+        target = held.get(link.target_id)
+        quiet = Settled(at_rest(owners))
+        settled[key] = Linked(link, settle(owners, records[key], target, link.agreed) if target else quiet)
+    return settled
+
+
+def _remember(session: Session, role: str, kind: str, keys: Collection[str], owners: Owners,
+              context: RunContext) -> None:  # fmt: skip
+    """What both sides have, once the ledger says that all of it arrived."""
+    side, book = _target(session), session.integration.link_book
+    live = links.live(session.engine, book, role, keys)
+    parties = ledger.known_parties(session.engine, session.integration.name, kind, live)
+    records = {party.doc_key: record_of(party) for party in parties}
+    kept = {party.doc_key: party.keeps for party in parties}
+    live = {key: link for key, link in live.items() if key in records}
+    waiting = ledger.unsettled(session.engine, session.integration.name, live)
+    fresh = {
+        key: link for key, link in live.items()
+        if key not in waiting and (not link.agreed or moved(records[key], SOURCE, link.agreed, owners))
+    }  # fmt: skip
+    held = side.get(session.target_client, role, [link.target_id for link in fresh.values()]) if fresh else {}
+    agreed: dict[int, dict[str, str]] = {}
+    for key, link in fresh.items():
+        if link.target_id in held:
+            written = FIELDS if not link.agreed and not link.was_there else set(FIELDS) - set(kept[key])
+            agreed[link.link_id] = at_one(records[key], held[link.target_id], written)
+    links.record_agreed(session.engine, context, agreed)
+
+
+def _owners(session: Session, role: str) -> Owners:
+    rules = session.integration.parties
+    owners: dict[str, Owner] = {}
+    for field, owner in rules.of(role).fields.items() if rules else ():
+        owners[field] = owner
+    return owners
+
+
+def _held_before(session: Session, flow: Flow) -> Iterable[MappedDocument]:
+    for document in ledger.held_for_alignment(session.engine, session.integration.name, flow.name):
+        yield msgspec.structs.replace(document, disposition="ready", hold=None)
+
+
+def _to_align(document: MappedDocument) -> Party | None:
+    party = document.payload
+    return party if isinstance(party, Party) and document.disposition in ("ready", "void") else None
+
+
+def _target(session: Session) -> PartySide:
+    side = session.road.target.parties
+    if side is None:
+        raise NotReady(f"{session.integration.name}: {session.road.target.system} cannot show its parties; take "
+                       "`parties` out of integration.yaml")  # fmt: skip
+    return side
+
+
+def doubtful_open(session: Session, roles: Collection[str] = ("customer", "vendor")) -> list[Link]:
+    """Proposals that wait for a person."""
+    every = links.every(session.engine, session.integration.link_book, "", ("proposed",))
+    return [one for one in every if one.kind in roles]
