@@ -83,7 +83,8 @@ def _customer(number: int, case: str, real: Customer, business: Business) -> Ite
 
 
 def _vendors(business: Business) -> Iterator[tuple[str, Record]]:
-    same = next(one for one in business.vendors if one.name == "Johnstone Supply")
+    billed = {one.vendor_id for one in business.bills}
+    same = next(one for one in business.vendors if one.id in billed)
     yield from _vendor(1, same, same.name.upper(), same.email)
     place = Address("9 Foundry Row", "", "Round Rock", "TX", "78664")
     yield from _party("vendor", 51, "Only In QAD Sheet Metal GmbH", place, "", "orders@only-in-qad.example", True, "")
