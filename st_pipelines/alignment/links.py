@@ -204,6 +204,12 @@ def _propose_or_link(connection: Connection, context: RunContext, book: str, kin
         _decide(connection, context, held, state, context.actor, "", now, how=how)
 
 
+def unrecorded(kind: str, match: Match) -> Link:
+    """The link that a rule would make, for a dry run."""
+    return Link(0, kind, match.source.reference, match.target.reference, "linked", f"rule {match.by[0]}", match.score,
+                evidence_of(match), {}, "", "", 0, 0)  # fmt: skip
+
+
 def evidence_of(match: Match) -> dict[str, Any]:
     """Both records side by side, and what speaks for and against."""
     return {"source": _shown(match.source), "target": _shown(match.target), "by": list(match.by),

@@ -21,10 +21,12 @@ from st_pipelines.integrations.session import NotReady, Session
 from st_pipelines.posting.context import RunContext
 
 
-def align(session: Session, flow: Flow, documents: Iterable[MappedDocument], context: RunContext, keys: set[str]
-          ) -> Iterable[MappedDocument]:  # fmt: skip
+def align(
+    session: Session, flow: Flow, documents: Iterable[MappedDocument], context: RunContext | None, keys: set[str]
+) -> Iterable[MappedDocument]:
     """The documents with what alignment says of them, and those held earlier that a decision has freed. ``keys``
-    takes the references of the parties. Without a section ``parties`` in integration.yaml: as they were."""
+    takes the references of the parties. Without a section ``parties`` in integration.yaml: as they were. Without a
+    context (a dry run) nothing is recorded."""
     rules = session.integration.parties
     if rules is None or flow.aligns is None:
         return documents
@@ -61,7 +63,7 @@ def record_aligned(session: Session, flow: Flow, context: RunContext, keys: Coll
 
 
 def _known(session: Session, flow: Flow, records: dict[str, PartyRecord], owners: Owners, side: PartySide,
-           context: RunContext) -> Known:  # fmt: skip
+           context: RunContext | None) -> Known:  # fmt: skip
     role, kind = flow.aligns or ("", "")
     name, book = session.integration.name, session.integration.link_book
     live = links.live(session.engine, book, role, records)
@@ -75,13 +77,18 @@ def _known(session: Session, flow: Flow, records: dict[str, PartyRecord], owners
     if new:
         found = _matched(session, role, kind, new, side, context)
         known.doubtful, known.missing = found.doubtful, {record.reference for record in found.missing}
-        live |= links.live(session.engine, book, role, {one.source.reference for one in found.certain})
+        certain = {one.source.reference for one in found.certain}
+        live |= (
+            {one.source.reference: links.unrecorded(role, one) for one in found.certain}
+            if context is None
+            else (links.live(session.engine, book, role, certain))
+        )
     known.linked = _settled(session, role, records, live, owners, side)
     return known
 
 
 def _matched(session: Session, role: str, kind: str, new: Sequence[PartyRecord], side: PartySide,
-             context: RunContext) -> Findings:  # fmt: skip
+             context: RunContext | None) -> Findings:  # fmt: skip
     """Matches with all that the target has, and records what came of it."""
     from st_pipelines.alignment.scoring import scores
 
@@ -94,7 +101,7 @@ def _matched(session: Session, role: str, kind: str, new: Sequence[PartyRecord],
         separate={(row.source_id, row.target_id) for row in every if row.state == "separate"}, score=scores,
     )  # fmt: skip
     doubtful = [one for matches in found.doubtful.values() for one in matches]
-    if found.certain or doubtful:
+    if context is not None and (found.certain or doubtful):
         links.record_found(session.engine, context, book, role, found.certain, doubtful)
     return found
 

@@ -202,8 +202,8 @@ class Flow:
     """The road of one kind of document. ``reads``: daily entities; ``joins``: reference entities, ``<side>_<entity>``.
     ``after``: flows that are posted first in a run (the ledger's needs decide all
     the same). ``facts``: what the day's records prove to have happened, for documents that wait for it. ``marks``: the
-    daily entity whose records the source marks as exported; empty where it takes no marks for this kind. ``aligns``: the role whose
-    parties are matched with the target's before they are posted, and the kind that names the party there."""
+    daily entity whose records the source marks as exported; empty where it takes no marks for this kind. ``aligns``:
+    the role whose parties are matched with the target's before they are posted, and the kind that names them there."""
 
     name: str
     description: str

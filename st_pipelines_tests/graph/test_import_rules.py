@@ -27,12 +27,12 @@ MAY_IMPORT = {
     "systems.http": {"documents", "database", "credentials"},
     "reconciliation": {"documents", "mapping", "posting", "database", "audit", "store"},
     "sandbox": {"documents.money"},
-    "integrations": {"documents", "mapping", "posting", "alignment", "inbox", "database", "audit", "credentials", "store",
-                     "reconciliation", "systems", "settings"},
+    "integrations": {"documents", "mapping", "posting", "alignment", "inbox", "database", "audit", "credentials",
+                     "store", "reconciliation", "systems", "settings"},
     "assets": {"integrations", "settings", "documents", "reconciliation", "audit", "systems.http.redact"},
     "definitions": {"assets", "integrations", "settings"},
-    "cli": {"settings", "integrations", "documents", "mapping", "posting", "alignment", "inbox", "receivers", "database",
-            "audit", "credentials", "store", "reconciliation", "systems", "assets", "definitions", "sandbox"},
+    "cli": {"settings", "integrations", "documents", "mapping", "posting", "alignment", "inbox", "receivers",
+            "database", "audit", "credentials", "store", "reconciliation", "systems", "assets", "definitions", "sandbox"},
 }  # fmt: skip
 for _system in SYSTEMS:
     MAY_IMPORT[f"systems.{_system}"] = {
