@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "assets": {"integrations", "settings", "documents", "reconciliation", "audit", "systems.http.redact"},
     "definitions": {"assets", "integrations", "settings"},
     "cli": {"settings", "integrations", "documents", "mapping", "posting", "alignment", "inbox", "receivers",
-            "database", "audit", "credentials", "store", "reconciliation", "systems", "assets", "definitions", "sandbox"},
+            "database", "audit", "credentials", "store", "reconciliation", "systems", "assets", "definitions",
+            "sandbox"},
 }  # fmt: skip
 for _system in SYSTEMS:
     MAY_IMPORT[f"systems.{_system}"] = {
