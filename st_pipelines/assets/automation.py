@@ -38,22 +38,27 @@ def schedules(integration: Integration, job: dict[str, AssetJob]) -> list[dg.Sch
     crons, zone, name = integration.schedules, integration.time_zone, integration.name
     made = []
     if crons.day_in_progress:
-        made.append(_for_a_partition(f"{name}_day_in_progress", job["daily"], crons.day_in_progress, zone, days_ago=0))
+        about = "The day in progress: what was changed today is read, posted, reconciled and written back so far."
+        made.append(_for_a_day(f"{name}_day_in_progress", about, job["daily"], crons.day_in_progress, zone, days_ago=0))
     if crons.sealing:
-        made.append(_for_a_partition(f"{name}_sealing", job["daily"], crons.sealing, zone, days_ago=1))
+        about = "Seals the day that just ended: all of its changes, whole, whatever ran during the day."
+        made.append(_for_a_day(f"{name}_sealing", about, job["daily"], crons.sealing, zone, days_ago=1))
     if crons.period:
-        made.append(_for_a_partition(f"{name}_period", job["period"], crons.period, zone, days_ago=1, monthly=True))
+        about = "The month of yesterday as the controller signs it: control totals of all sides, causes, report."
+        made.append(_for_a_day(f"{name}_period", about, job["period"], crons.period, zone, days_ago=1, monthly=True))
     if crons.reference:
+        about = "Cost centers, accounts, terms and the other codes, before the day's documents are joined with them."
         made.append(
             dg.ScheduleDefinition(
-                name=f"{name}_reference", job=job["reference"], cron_schedule=crons.reference, execution_timezone=zone
+                name=f"{name}_reference", description=about, job=job["reference"], cron_schedule=crons.reference,
+                execution_timezone=zone, default_status=dg.DefaultScheduleStatus.STOPPED,
             )
-        )
+        )  # fmt: skip
     return made
 
 
-def _for_a_partition(
-    name: str, job: AssetJob, cron: str, zone: str, *, days_ago: int, monthly: bool = False
+def _for_a_day(
+    name: str, about: str, job: AssetJob, cron: str, zone: str, *, days_ago: int, monthly: bool = False
 ) -> dg.ScheduleDefinition:
     """Requests the local day (or its month) that lies ``days_ago`` back. The run key is the tick, so that the same day
     may run again on the next tick: the ledger makes that free."""
@@ -65,6 +70,6 @@ def _for_a_partition(
         return dg.RunRequest(partition_key=key, run_key=f"{key}@{tick.isoformat()}")
 
     return dg.ScheduleDefinition(
-        name=name, job=job, cron_schedule=cron, execution_timezone=zone, execution_fn=request,
+        name=name, description=about, job=job, cron_schedule=cron, execution_timezone=zone, execution_fn=request,
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )  # fmt: skip
