@@ -163,7 +163,8 @@ def fail(sentence: str, code: int, *, as_json: bool) -> None:
 def _sentence(error: BaseException) -> str:
     cause = getattr(error, "orig", None)  # of a database error the driver's words only: no SQL, no parameters
     if cause is not None:
-        return f"the database cannot be used: {str(cause).strip()}"
+        cure = "Make it reachable, free disk space or restore write access to it, then run again: it resumes by itself"
+        return f"the database cannot be used: {str(cause).strip()}. {cure}"
     if type(error).__module__.startswith("pydantic"):
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"

@@ -1,7 +1,7 @@
 """Opens the database with durable settings. Invariant: a committed transaction survives a power cut.
 
 SQLite: WAL, ``synchronous=FULL``, immediate transactions (reliability C1). PostgreSQL: ``synchronous_commit`` stays
-on. A pragma of the connection, not of the caller's memory.
+on. A pragma of the connection, not of the caller's memory. No fault shows a statement's values: they are documents.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,12 +37,13 @@ def open_database(url: str, *, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
         if not parsed.database or parsed.database == ":memory:":
             raise UnsupportedDatabase("an in-memory database cannot be shared by processes; name a file")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(parsed, connect_args={"timeout": patience_s, "check_same_thread": False})
+        waiting = {"timeout": patience_s, "check_same_thread": False}
+        engine = create_engine(parsed, connect_args=waiting, hide_parameters=True)
         event.listen(engine, "connect", _durable_sqlite(patience_s))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+psycopg2":
-        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
         if patience_s != BUSY_TIMEOUT_S:
             event.listen(engine, "connect", _impatient_postgresql(patience_s))
         return engine

@@ -131,17 +131,20 @@ class Company:
         }
         return kept | given
 
-    def command(self, *arguments: str) -> "subprocess.Popen[str]":
-        """``st-pipelines …`` as a process of its own, its output caught."""
-        return self._process("from st_pipelines.cli.app import main; main()", *arguments)
+    def command(self, *arguments: str, limited: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
+        """``st-pipelines …`` as a process of its own, its output caught; ``limited`` is done in it before it starts."""
+        return self._process("from st_pipelines.cli.app import main; main()", *arguments, limited=limited)
 
-    def _process(self, program: str, *arguments: str) -> "subprocess.Popen[str]":
+    def _process(
+        self, program: str, *arguments: str, limited: Callable[[], None] | None = None
+    ) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment(), cwd=self.home,
+            preexec_fn=limited,
         )  # fmt: skip
 
-    def poster(self, days: Sequence[date]) -> "subprocess.Popen[str]":
+    def poster(self, days: Sequence[date], *, limited: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
         """A process of its own that posts what the store has of these days; prints how many writes it sent."""
         program = (
             "import sys; from datetime import date; from pathlib import Path; "
@@ -153,7 +156,7 @@ class Company:
             "days = [date.fromisoformat(day) for day in sys.argv[1:]]; "
             "print(post(session, chosen_flows(session, ()), days, 'run', 'test', lambda _: None).sent)"
         )
-        return self._process(program, *(day.isoformat() for day in days))
+        return self._process(program, *(day.isoformat() for day in days), limited=limited)
 
     def said(self, *arguments: str) -> tuple[int, str]:
         """Exit code and everything that ``st-pipelines …`` said."""
@@ -327,7 +330,7 @@ def started(
 ) -> Iterator[Company]:
     """A company with a running sandbox and written connections, on a copy of another one's home if so wished."""
     if copied_from is not None:
-        shutil.copytree(copied_from, home)
+        shutil.copytree(copied_from, home, ignore=shutil.ignore_patterns("*.db-wal", "*.db-shm"))
     with running_sandbox(home / "sandbox", size="small", settings=settings) as sandbox:
         company = Company(home, sandbox, mappings, database_url)
         company.connect()

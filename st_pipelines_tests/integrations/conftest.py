@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,8 +23,18 @@ def _once(root: Path, name: str, make: Callable[[Path], None]) -> Path:
         home, done = root / name, root / f"{name}.done"
         if not done.exists():
             make(home)
+            _written_back(home)
             done.touch()
     return home
+
+
+def _written_back(home: Path) -> None:
+    """Everything into the database files themselves: a copy then needs no log beside them, which may vanish meanwhile
+    (a client's own engine, closed when it is collected)."""
+    for path in home.rglob("*.db"):
+        with closing(sqlite3.connect(path)) as database:
+            busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            assert not busy, f"{path} is still in use"
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from sqlalchemy.exc import DBAPIError
+
 from st_pipelines.credentials.secret import Secret
 from st_pipelines.credentials.tokens import CannotRenew, Token, TokenCache
 from st_pipelines.systems.http.errors import SignInRefused, SignInUnavailable
@@ -73,6 +75,14 @@ class _Bearer:
             raise SignInUnavailable(
                 str(error), connection=self._connection, entity="sign-in", retry_after_s=30.0
             ) from None
+        except DBAPIError as error:
+            raise SignInUnavailable(
+                f"the token that all processes share cannot be kept ({str(error.orig).strip()}), so nothing is sent",
+                connection=self._connection,
+                entity="sign-in",
+                retry_after_s=30.0,
+                cure="free disk space or restore write access to the database, then run again",
+            ) from error
 
     def _headers_of(self, token: Token) -> Mapping[str, Secret | str]:
         last = self._last
