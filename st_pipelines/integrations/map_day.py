@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +18,7 @@ from st_pipelines.documents.frames import FACT_SOURCE
 from st_pipelines.integrations.road import Flow, SourceDay
 from st_pipelines.integrations.session import Session
 from st_pipelines.mapping.frames import MappedFrames
+from st_pipelines.store.code import code_digest
 from st_pipelines.store.files import NotStored, Store
 
 LAYER = "mapped"
@@ -101,19 +100,9 @@ def _inputs(session: Session, flow: Flow, key: str) -> str:
         *session.reference_digests,
         session.mapping.version,
         session.integration.options.model_dump_json(),
-        _code(),
+        code_digest(),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-@cache
-def _code() -> str:
-    """Digest of our own source: a changed rule maps again, whatever the version says."""
-    package = Path(__file__).resolve().parents[1]
-    content = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        content.update(path.read_bytes())
-    return content.hexdigest()
 
 
 def _summary(flow: Flow, day: date, frames: MappedFrames, facts: int) -> MappedDay:

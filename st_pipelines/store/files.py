@@ -66,7 +66,7 @@ class Store:
         """Streams the tables of one partition: ``entity`` itself and its children, all seen together or not at all."""
         children = [self._table(integration, layer, table) for table in schemas if table != entity]
         folder = self._folder(integration, layer, entity, partition)
-        return TableWriter(folder, entity, children, schemas, self._sync_pages)
+        return TableWriter(folder, entity, children, schemas, self.sync_pages)
 
     def write_table(self, integration: str, layer: str, entity: str, partition: str, table: pa.Table) -> str:
         """Replaces a partition by one table. Gives the digest of its content."""
@@ -138,6 +138,19 @@ class Store:
         """Rows, digests, raw pages and facts of a partition. Raises ``NotStored``."""
         return self._find(integration, layer, entity, partition)[1]
 
+    def standing(self, integration: str, layer: str, entity: str, partition: str) -> Manifest | None:
+        """The manifest of a partition if everything that it names is there; its names are durable then. For those who
+        would write the same again: what somebody deleted by hand is not there, and is written."""
+        folder = self._folder(integration, layer, entity, partition)
+        found = manifest.read(folder)
+        if found is None or not all((folder / file).exists() for one in found.tables.values() for file in one.files):
+            return None
+        raw = self._folder(integration, _RAW, entity, found.pages_in or partition)
+        if not all(pages.is_stored(raw, sha) for sha in set(found.pages)):
+            return None
+        durable.sync(folder)  # whoever wrote it may have been killed before it did this
+        return found
+
     def _find(self, integration: str, layer: str, table: str, partition: str) -> tuple[UPath, Manifest]:
         parent = self._parent(self._table(integration, layer, table)) or table
         folder = self._folder(integration, layer, parent, partition)
@@ -179,8 +192,9 @@ class Store:
             self._known[parts] = found
         return found
 
-    def _sync_pages(self) -> None:
-        """Under the lock, so that nobody writes a manifest while another thread still syncs its pages."""
+    def sync_pages(self) -> None:
+        """Makes the names of all pages durable that this store wrote or met. Under the lock, so that nobody refers to a
+        page while another thread still syncs it."""
         with self._lock:
             for folder in self._unsynced:
                 durable.sync(folder)

@@ -49,6 +49,10 @@ def read_all(folder: UPath, wanted: Sequence[str]) -> Iterator[bytes]:
         yield read(folder, sha)
 
 
+def is_stored(folder: UPath, sha: str) -> bool:
+    return bool((folder / f"{names.digest(sha)}{_SUFFIX}").exists())
+
+
 def stored(folder: UPath) -> list[str]:
     """Digests of all pages that were ever stored for a partition, also by a run that died, in no useful order."""
     if not folder.is_dir():

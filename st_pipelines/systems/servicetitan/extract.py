@@ -10,7 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,9 @@ from st_pipelines.systems.servicetitan.arrays import wholes
 from st_pipelines.systems.servicetitan.columns import schemas, tables
 from st_pipelines.systems.servicetitan.decode import UNREADABLE, Unreadable, shape_of, unreadable_table
 from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity, Ids
+from st_pipelines.systems.servicetitan.landed import LAYER, Extracted, Landed, facts
 from st_pipelines.systems.servicetitan.pages import (
+    Day,
     Drift,
     FilterIgnored,
     PageReader,
@@ -35,28 +37,14 @@ from st_pipelines.systems.servicetitan.pages import (
     values,
 )
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
+from st_pipelines.systems.servicetitan.transcript import Transcript
 from st_pipelines.systems.servicetitan.walk import Distinct, by_ids, walk
 
 log = logging.getLogger("st_pipelines.servicetitan")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SOURCE, REFERENCE_LAYER, SNAPSHOT = "source", "reference", "current"
+SOURCE, REFERENCE_LAYER, SNAPSHOT = LAYER, "reference", "current"
 _CHUNK = 2000  # records of a feed-backed day that are turned into columns at once
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """``digest`` covers the typed content. ``max_modified_on`` as received, and the id beside it, of the window's last
-    record (X3); empty for an empty window. ``missing``: ids that were asked for and do not exist."""
-
-    pages: int
-    records: int
-    unreadable: int
-    digest: str
-    max_modified_on: str
-    max_id: str
-    seconds: float
-    missing: tuple[int, ...] = ()
 
 
 def extract_day(
@@ -70,9 +58,12 @@ def extract_day(
     """
     if window_start >= window_end:
         raise ValueError(f"an empty window: {instant_text(window_start)} to {instant_text(window_end)}")
-    window = Window(window_start - client.reading.overlap, window_end)
+    day = Day(partition_key, Window(window_start - client.reading.overlap, window_end), frozenset(referenced_ids))
     landing = _Landing(client, store, integration, DAILY[entity], partition_key, SOURCE, entity)
-    return landing.attempt(lambda: landing.land_day(window, referenced_ids), window)
+    landed = landing.landed(day)
+    if before := landed.as_before():
+        return before[day.key]
+    return landing.attempt(lambda: landing.land_day(day), day.window, landed.remembered)
 
 
 def extract_ids(
@@ -85,13 +76,13 @@ def extract_ids(
     receipts the ids of their parents. ``feed_since``: where a feed is begun for a record that its list does not show.
     What does not exist is in ``missing``. Raises ``SystemFault``."""
     landing = _Landing(client, store, integration, DAILY[entity], partition_key, SOURCE, entity)
-    return landing.attempt(lambda: landing.land_ids(frozenset(ids), frozenset(named), feed_since), None)
+    return landing.attempt(lambda: landing.land_ids(frozenset(ids), frozenset(named), feed_since), None, dict)
 
 
 def extract_reference(client: ServiceTitan, store: Store, integration: str, entity: str) -> Extracted:
     """Reads one reference entity whole and replaces ``reference/source_<entity>``, partition ``current``."""
     landing = _Landing(client, store, integration, REFERENCE[entity], SNAPSHOT, REFERENCE_LAYER, f"source_{entity}")
-    return landing.attempt(landing.land_all, None)
+    return landing.attempt(landing.land_all, None, dict)
 
 
 class _Landing:
@@ -110,15 +101,23 @@ class _Landing:
         self._client, self._store, self._entity = client, store, entity
         self._place = (integration, layer, table, partition)
         self._shape = shape_of(table, entity)
-        self._reader = PageReader(client, store, integration, entity, partition, self._shape)
+        self._transcript = Transcript()
+        self._reader = PageReader(client, store, integration, entity, partition, self._shape, self._transcript)
         self._waking = [
-            PageReader(client, store, integration, other, partition, shape_of(other.name, other))
+            PageReader(client, store, integration, other, partition, shape_of(other.name, other), self._transcript)
             for other in (DAILY[name] for name in entity.woken_by)
         ]
 
-    def attempt(self, land: Callable[[], None], window: Window | None) -> Extracted:
+    def landed(self, day: Day) -> Landed:
+        readers = {reader.entity.name: reader for reader in (self._reader, *self._waking)}
+        return Landed(self._client, self._store, self._place[0], self._entity, [day], readers, self._transcript)
+
+    def attempt(
+        self, land: Callable[[], None], window: Window | None, remembered: Callable[[], dict[str, Any]]
+    ) -> Extracted:
         started = time.monotonic()
         for attempt in range(1, self._client.reading.attempts + 1):
+            self._transcript.begin()
             self._pages: list[str] = []
             self._records, self._broken = 0, 0
             self._met = self._distinct()
@@ -128,14 +127,15 @@ class _Landing:
                 with self._writer() as writer:
                     self._writing = writer
                     land()
-                    facts: dict[str, Any] = {
-                        "missing_ids": list(self._missing),
-                        "records": self._records,
-                        "unreadable": self._broken,
-                    }
+                    _, text, identity = self._greatest or (None, "", "")
+                    read = Extracted(
+                        len(self._pages), self._records, self._broken, "", text, str(identity),
+                        time.monotonic() - started, self._missing,
+                    )  # fmt: skip
+                    known = facts(read) | remembered()
                     if window:
-                        facts |= {"window_start": instant_text(window.start), "window_end": instant_text(window.end)}
-                    writer.remember(pages=self._pages, **facts)
+                        known |= {"window_start": instant_text(window.start), "window_end": instant_text(window.end)}
+                    writer.remember(pages=self._pages, **known)
             except Drift as moved:
                 log.info(
                     "%s %s moved while it was read (attempt %d): %s",
@@ -146,19 +146,16 @@ class _Landing:
                 )
                 last = moved
                 continue
-            _, text, identity = self._greatest or (None, "", "")
-            return Extracted(
-                len(self._pages), self._records, self._broken, writer.digest, text, str(identity),
-                time.monotonic() - started, self._missing,
-            )  # fmt: skip
+            return replace(read, digest=writer.digest, seconds=time.monotonic() - started)
         raise self._reader.fault(
             SourceKeepsMoving,
             f"its rows moved in each of {attempt} readings ({last})",
             "run the day again when fewer people work",
         )
 
-    def land_day(self, window: Window, referenced: Sequence[int]) -> None:
-        wanted = set(referenced) | self._woken(window)
+    def land_day(self, day: Day) -> None:
+        window = day.window
+        wanted = day.referenced | self._woken(window)
         if self._entity.feed:  # which shows what is wanted as well
             self._land_standing(feed.read_window(self._reader, window, wanted))
             return

@@ -8,8 +8,10 @@ about its day; a part of one day is read by ``extract_day``, which needs no memo
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,9 +19,10 @@ from st_pipelines.store.files import Store
 from st_pipelines.systems.servicetitan.columns import schemas, tables
 from st_pipelines.systems.servicetitan.decode import UNREADABLE, shape_of
 from st_pipelines.systems.servicetitan.entities import DAILY
-from st_pipelines.systems.servicetitan.extract import SOURCE, Extracted, extract_day
-from st_pipelines.systems.servicetitan.pages import Drift, Window, instant_text
-from st_pipelines.systems.servicetitan.span import Day, ReadApart, Share, Span
+from st_pipelines.systems.servicetitan.extract import SOURCE, extract_day
+from st_pipelines.systems.servicetitan.landed import Extracted, facts
+from st_pipelines.systems.servicetitan.pages import Day, Drift, Window, instant_text
+from st_pipelines.systems.servicetitan.span import ReadApart, Share, Span
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 
 log = logging.getLogger("st_pipelines.servicetitan")
@@ -62,8 +65,12 @@ class _Landing:
             yield {days[0].key: self._alone(days[0])}
             return
         began = time.monotonic()
+        span = Span(self._client, self._store, self._integration, self._entity, days)
+        if before := span.landed.as_before():
+            yield before
+            return
         try:
-            shares = self._shares(days)
+            shares = self._shares(span)
         except ReadApart as apart:
             log.info("%s %s to %s read apart: %s", self._entity.name, days[0].key, days[-1].key, apart)
             size = -(-len(days) // max(2, apart.pieces))
@@ -71,10 +78,13 @@ class _Landing:
                 yield from self.land(days[start : start + size])
             return
         seconds = (time.monotonic() - began) / len(days)
-        yield {day.key: self._write(day, share, days[0].key, seconds) for day, share in zip(days, shares, strict=True)}
+        said = span.landed.remembered()
+        yield {
+            day.key: self._write(day, share, days[0].key, seconds, said)
+            for day, share in zip(days, shares, strict=True)
+        }
 
-    def _shares(self, days: Sequence[Day]) -> list[Share]:
-        span = Span(self._client, self._store, self._integration, self._entity, days)
+    def _shares(self, span: Span) -> list[Share]:
         for attempt in range(1, self._client.reading.attempts + 1):
             try:
                 return span.read()
@@ -89,7 +99,7 @@ class _Landing:
             self._starts[day.key], day.window.end, referenced_ids=sorted(day.referenced),
         )  # fmt: skip
 
-    def _write(self, day: Day, share: Share, kept_under: str, seconds: float) -> Extracted:
+    def _write(self, day: Day, share: Share, kept_under: str, seconds: float, said: Mapping[str, Any]) -> Extracted:
         shape = shape_of(self._entity.name, self._entity)
         known = {**schemas(shape), self._entity.unreadable: UNREADABLE}
         place = (self._integration, SOURCE, self._entity.name, day.key)
@@ -100,15 +110,14 @@ class _Landing:
                 for name, rows in made.items():
                     writer.write(name, rows)
                 greatest = _later(greatest, made[self._entity.name].slice(0, max(0, share.in_window - start)))
+            _, text, identity = greatest or (0, "", "")
+            read = Extracted(len(share.pages), len(share.records), 0, "", text, str(identity), seconds, share.missing)
             writer.remember(
                 pages=share.pages, pages_in="" if kept_under == day.key else kept_under,
-                missing_ids=list(share.missing), records=len(share.records), unreadable=0,
                 window_start=instant_text(day.window.start), window_end=instant_text(day.window.end),
+                **facts(read), **said,
             )  # fmt: skip
-        _, text, identity = greatest or (0, "", "")
-        return Extracted(
-            len(share.pages), len(share.records), 0, writer.digest, text, str(identity), seconds, share.missing
-        )
+        return replace(read, digest=writer.digest)
 
 
 def _later(known: tuple[int, str, int] | None, rows: pa.Table) -> tuple[int, str, int] | None:

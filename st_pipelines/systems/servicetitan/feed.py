@@ -138,6 +138,7 @@ def _feed(reader: PageReader, window: Window) -> Iterator[Read]:
         yield read
         if not read.page.has_more:
             return
+        reader.transcript.give_up()  # no token is stored (ADR 4): the feed may refuse an old one
         token = read.page.token
         if not token or token in asked:
             what = "its feed says that there is more and gives no new token"

@@ -14,6 +14,7 @@ from st_pipelines.systems.servicetitan.columns import Shape, tables
 from st_pipelines.systems.servicetitan.decode import BrokenPage, Page, decode_page, to_tables
 from st_pipelines.systems.servicetitan.entities import Entity, Ids
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
+from st_pipelines.systems.servicetitan.transcript import Asked, Transcript
 
 Params = list[tuple[str, str]]
 
@@ -44,6 +45,15 @@ class Window:
     def params(self) -> Params:
         # A date without a time would be ignored and everything would come back.
         return [("modifiedOnOrAfter", instant_text(self.start)), ("modifiedBefore", instant_text(self.end))]
+
+
+@dataclass(frozen=True)
+class Day:
+    """One partition. ``window`` begins before the day by the overlap; ``referenced``: ids wanted whatever their age."""
+
+    key: str
+    window: Window
+    referenced: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -92,11 +102,13 @@ class PageReader:
     """Reads pages of one partition of one entity. Thread-safe. ``ordered``: ids are trusted to ascend."""
 
     def __init__(
-        self, client: ServiceTitan, store: Store, integration: str, entity: Entity, partition: str, shape: Shape
-    ) -> None:
+        self, client: ServiceTitan, store: Store, integration: str, entity: Entity, partition: str, shape: Shape,
+        transcript: Transcript,
+    ) -> None:  # fmt: skip
         self.client, self.entity, self.shape = client, entity, shape
         self.ordered = entity.sorted_by_id
         self._place = (store, integration, entity.name, partition)
+        self.transcript = transcript
 
     def asked_by(self, ids: Ids) -> "PageReader":
         """The same list, asked for records in another way."""
@@ -122,6 +134,10 @@ class PageReader:
         asked = [("from", token), ("includeRecentChanges", "true")]
         return self.decoded(self._fetch(Request(self.entity.feed, asked, f"from {token[:24]}"), None))
 
+    def again(self, asked: Asked) -> str:
+        """Asks once more what was asked before; gives the digest of the stored answer."""
+        return self._fetch(Request(asked.path, [*asked.params], asked.reference), None).sha256
+
     def decoded(self, fetched: Fetched) -> Read:
         """What a stored page holds. One that is no page at all is asked for again, like a lost answer."""
         try:
@@ -144,6 +160,7 @@ class PageReader:
         reply = self.client.read(
             self.entity.module, request.path, request.params, entity=entity, reference=request.reference, check=keep
         )
+        self.transcript.note(Asked(entity, request.path, request.params, request.reference, stored[-1]))
         return Fetched(request, stored[-1], reply.content)
 
     def fault(self, kind: type[BadAnswer], what: str, cure: str) -> BadAnswer:

@@ -7,6 +7,7 @@ the walk has proved itself, so a span is limited (``Reading.span_records``).
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +19,10 @@ from st_pipelines.store.files import Store
 from st_pipelines.systems.servicetitan import feed
 from st_pipelines.systems.servicetitan.decode import shape_of
 from st_pipelines.systems.servicetitan.entities import DAILY, Entity, Ids
-from st_pipelines.systems.servicetitan.pages import PageReader, Read, Window, values
+from st_pipelines.systems.servicetitan.landed import Landed
+from st_pipelines.systems.servicetitan.pages import Day, PageReader, Read, Window, values
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
+from st_pipelines.systems.servicetitan.transcript import Transcript
 from st_pipelines.systems.servicetitan.walk import by_ids, in_order, is_read_whole, length, walk
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -32,15 +35,6 @@ class ReadApart(Exception):
     def __init__(self, why: str, pieces: int = 2) -> None:
         super().__init__(why)
         self.pieces = pieces
-
-
-@dataclass(frozen=True)
-class Day:
-    """One partition. ``window`` begins before the day by the overlap; ``referenced``: ids wanted whatever their age."""
-
-    key: str
-    window: Window
-    referenced: frozenset[int]
 
 
 @dataclass
@@ -64,16 +58,21 @@ class Span:
         self._whole = Window(days[0].window.start, days[-1].window.end)
         self._starts = np.array([(day.window.start - _EPOCH) // _MICROSECOND for day in days], np.int64)
         self._ends = np.array([(day.window.end - _EPOCH) // _MICROSECOND for day in days], np.int64)
+        self._transcript = Transcript()
         self._readers = {
-            about.name: PageReader(client, store, integration, about, days[0].key, shape_of(about.name, about))
+            about.name: PageReader(
+                client, store, integration, about, days[0].key, shape_of(about.name, about), self._transcript
+            )
             for about in (entity, *(DAILY[name] for name in entity.woken_by))
         }
         self._reader = self._readers[entity.name]
         self._pages: list[str] = []  # of the window's list, in the order read
+        self.landed = Landed(client, store, integration, entity, days, self._readers, self._transcript)
 
     def read(self) -> list[Share]:
         """One share a day. Raises ``ReadApart``, ``Drift`` as ``walk`` does, and ``SystemFault``."""
         self._pages = []
+        self._transcript.begin()
         wanted = self._wanted()
         if self._entity.feed:
             return self._from_feed(wanted)
@@ -120,6 +119,13 @@ class Span:
         if not first.rows and not first.page.has_more:
             return windows
         self._require_few(first.page.total)
+        # No record gets another hidden instant without another modifiedOn: where the one page of all days is the same,
+        # so is each day's.
+        with nullcontext() if first.page.has_more else self._transcript.pausing():
+            return self._day_by_day(windows)
+
+    def _day_by_day(self, windows: list[_Rows]) -> list[_Rows]:
+        reader = self._reader
         jobs = (lambda window=day.window: list(walk(reader, window.params(), closed=True)) for day in self._days)
         for day, reads in enumerate(in_order(jobs, reader.client.reading.look_ahead)):
             for read in reads:
