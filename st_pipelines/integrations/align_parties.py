@@ -21,6 +21,11 @@ from st_pipelines.integrations.session import NotReady, Session
 from st_pipelines.posting.context import RunContext
 
 
+def aligns(session: Session, flow: Flow) -> bool:
+    """Whether this flow's documents pass through here before they are planned."""
+    return session.integration.parties is not None and flow.aligns is not None
+
+
 def align(
     session: Session, flow: Flow, documents: Iterable[MappedDocument], context: RunContext | None, keys: set[str]
 ) -> Iterable[MappedDocument]:

@@ -14,6 +14,7 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.align_parties import align, record_aligned
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
+from st_pipelines.integrations.planned import first_to_plan, remember
 from st_pipelines.integrations.road import Fact, Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import stored_documents
@@ -51,9 +52,17 @@ def post_days(
     """Plans the days' mapped documents, then sends everything of the flow that may be sent now, whatever its day: a
     document that waited for these days' goods goes out too."""
     integration, parties = session.integration, set[str]()
-    for day in days:
-        documents = stored_documents(session, flow, [day.isoformat()])
-        parties |= plan_day(session, flow, day.isoformat(), documents, run_id, actor)
+    keys = [day.isoformat() for day in days]
+    planned_before = first_to_plan(session, flow, keys)
+    for place, key in enumerate(keys):
+        if place < planned_before:
+            plan_day(session, flow, key, (), run_id, actor)
+            continue
+        digest = session.store.manifest(integration.name, LAYER, flow.name, key).digest
+        documents = list(stored_documents(session, flow, [key]))
+        parties |= plan_day(session, flow, key, documents, run_id, actor)
+        if session.store.manifest(integration.name, LAYER, flow.name, key).digest == digest:
+            remember(session, flow, key, digest, documents)
     context = session.context(run_id, actor)
     settings = pace(session.target)
     summary = post(session.engine, session.target, integration.name, [flow.name], context, mark=session.mark,

@@ -5,14 +5,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
 
+from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import document_version
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import InvalidAmount, round_to_minor, to_minor
 from st_pipelines.posting import canonical
-from st_pipelines.posting.context import RunContext
+from st_pipelines.posting.context import RunContext, ledger_faults_named
 from st_pipelines.posting.rows import allocate
+
+_AT_ONCE = 500  # keys in one query
 
 
 @dataclass(slots=True)
@@ -73,6 +76,17 @@ def changed(
 def _outdated(document: MappedDocument, known: Mapping[str, Latest], seen: Mapping[int, MappedDocument]) -> bool:
     latest = known.get(document.doc_key)
     return latest is not None and document.modified_on < seen[latest.version_id].modified_on
+
+
+def recorded(engine: Engine, integration: str, doc_keys: Sequence[str]) -> dict[str, str]:
+    """Content hash of the latest version by document key, of those that have one. Raises ``LedgerUnavailable``."""
+    found: dict[str, str] = {}
+    with ledger_faults_named(), reading(engine) as connection:
+        for start in range(0, len(doc_keys), _AT_ONCE):
+            some = doc_keys[start : start + _AT_ONCE]
+            rows = connection.execute(_latest, {"integration": integration, "keys": some})
+            found |= {doc_key: sha256 for doc_key, _, _, sha256 in rows}
+    return found
 
 
 def record(connection: Connection, context: RunContext, batch: Sequence[Candidate], known: Mapping[str, Latest],

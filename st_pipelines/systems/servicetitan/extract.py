@@ -155,7 +155,7 @@ class _Landing:
 
     def land_day(self, day: Day) -> None:
         window = day.window
-        wanted = day.referenced | self._woken(window)
+        wanted = set(day.referenced) | self._woken(window)
         if self._entity.feed:  # which shows what is wanted as well
             self._land_standing(feed.read_window(self._reader, window, wanted))
             return

@@ -113,7 +113,9 @@ class PageReader:
     def asked_by(self, ids: Ids) -> "PageReader":
         """The same list, asked for records in another way."""
         store, integration, _, partition = self._place
-        return PageReader(self.client, store, integration, replace(self.entity, ids=ids), partition, self.shape)
+        return PageReader(
+            self.client, store, integration, replace(self.entity, ids=ids), partition, self.shape, self.transcript
+        )
 
     def page(self, number: int, size: int, params: Params, *, with_total: bool = False) -> Read:
         """One page of the list. Raises ``SystemFault``."""
