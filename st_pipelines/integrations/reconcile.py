@@ -102,10 +102,10 @@ def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     stored = {flow.name: _stored(session, flow) for flow in flows}
     documents = [document for flow in flows for document in stored_documents(session, flow, stored[flow.name])]
     days = {name: [key for key in keys if events_read_at(key) is None] for name, keys in stored.items()}
-    witness = second_witness(session, flows, period, days, documents)
-    return _reconcile(
-        session, flows, period, documents, run_id, f"period_{month:%Y-%m}", _audit_verdict(session), witness
-    )
+    with second_witness(session, flows, period, days, documents) as witness:
+        return _reconcile(
+            session, flows, period, documents, run_id, f"period_{month:%Y-%m}", _audit_verdict(session), witness
+        )
 
 
 def _stored(session: Session, flow: Flow) -> list[str]:

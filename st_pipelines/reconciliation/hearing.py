@@ -4,11 +4,13 @@ left out of either side without a note.
 The journal covers whatever the source has posted, by its own accounts and posting dates; we cover the eligible
 documents of our flows, as last read. The summary is asked first: where it agrees in every account, that is all. Where
 it does not, the details tell which documents differ, and whether that contradicts us: what we hold, do not post by
-rule, have not read yet or date otherwise is no contradiction, and is listed all the same.
+rule, have not read yet or date otherwise is no contradiction, and is listed all the same. Where it is known beforehand
+that both will differ, the details are asked at once: they say all that the summary says.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -41,7 +43,8 @@ class Terms:
     """What makes the two comparable. ``kinds``: documents of our flows. ``first_day`` and ``until``: we have read what
     was modified from that day to that instant. ``dated_elsewhere``: business dates of documents we have outside the
     period. ``accounts``: the source's account numbers that differ from the target's. ``own_accounts``: where only we
-    post, as rounding differences. ``control_accounts``: receivable and payable, the target's numbers."""
+    post, as rounding differences. ``control_accounts``: receivable and payable, the target's numbers.
+    ``details_first``: we hold documents, or have nothing to post for them, so the summary will hardly agree."""
 
     kinds: Collection[str]
     first_day: date | None = None
@@ -50,6 +53,7 @@ class Terms:
     accounts: Mapping[str, str] = field(default_factory=dict)
     own_accounts: Collection[str] = ()
     control_accounts: Collection[str] = ()
+    details_first: bool = False
 
 
 def hear(journal: Journal, source: Side, period: Period, terms: Terms) -> SecondWitness:
@@ -59,6 +63,12 @@ def hear(journal: Journal, source: Side, period: Period, terms: Terms) -> Second
     rows = [row for row in source.documents.to_pylist() if row["kind"] in terms.kinds]
     documents = {row["doc_key"]: row for row in rows if row["business_date"] in period}
     ours, notes = _ours(source, documents, terms)
+    if terms.details_first:
+        # Without details, or where they cannot be told apart, the summary is asked, and what comes of it is said below.
+        with suppress(NoWitness, InvalidAmount):
+            details = _details(journal, period)
+            if details.num_rows:
+                return _traced(journal, details, documents, ours, notes, period, terms)
     try:
         summary = _within(_as(journal.summary, period, JOURNAL_SUMMARY), period)
         if not summary.num_rows:
@@ -69,17 +79,20 @@ def hear(journal: Journal, source: Side, period: Period, terms: Terms) -> Second
     except (NoWitness, InvalidAmount) as reason:
         return SecondWitness(journal.name, heard=False, notes=(str(reason),))
     try:
-        return _traced(journal, documents, ours, notes, period, terms)
+        return _traced(journal, _details(journal, period), documents, ours, notes, period, terms)
     except (NoWitness, InvalidAmount) as reason:
         said = f"Its summary differs, and which documents are meant cannot be told: {reason}"
         return SecondWitness(journal.name, heard=False, accounts=whole, notes=(*notes, said))
 
 
+def _details(journal: Journal, period: Period) -> pa.Table:
+    return _within(_as(journal.details, period, JOURNAL_DETAIL), period)
+
+
 def _traced(
-    journal: Journal, documents: Mapping[str, Mapping[str, Any]], ours: Mapping[str, Sums], notes: tuple[str, ...],
-    period: Period, terms: Terms,
+    journal: Journal, details: pa.Table, documents: Mapping[str, Mapping[str, Any]], ours: Mapping[str, Sums],
+    notes: tuple[str, ...], period: Period, terms: Terms,
 ) -> SecondWitness:  # fmt: skip
-    details = _within(_as(journal.details, period, JOURNAL_DETAIL), period)
     like = pc.is_in(details["kind"], value_set=pa.array(sorted(terms.kinds), pa.string()))
     theirs = summed_by_document(details.filter(like), terms.accounts)
     differing = sorted(
