@@ -4,13 +4,23 @@ Invariant: the run is an ordinary Dagster run, visible and repeatable in the UI;
 """
 
 import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 
 PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+_ERRORS_ONLY = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+def steps_of(definitions: dg.Definitions, job: str) -> int:
+    """How many steps a run of the job has."""
+    return len(definitions.resolve_job_def(job).graph.node_dict)
 
 
 def prepare_home(home: Path, template: Path) -> Path:
@@ -21,15 +31,26 @@ def prepare_home(home: Path, template: Path) -> Path:
     return home
 
 
-def run_job(definitions: dg.Definitions, job: str, first: date | None = None, last: date | None = None) -> str:
-    """Executes one job over a range of partitions. Gives the run id; raises ``dg.Failure`` text on failure."""
+def run_job(
+    definitions: dg.Definitions, job: str, first: date | None = None, last: date | None = None, *,
+    heard: Callable[[dg.EventLogEntry], None] | None = None,
+) -> str:  # fmt: skip
+    """Executes one job over a range of partitions. Gives the run id; raises ``RunFailed``.
+
+    ``heard`` is given every event of the run; the console then shows errors only, for somebody else tells the rest."""
     tags = {}
     if first is not None:
         tags = {RANGE_START: first.isoformat(), RANGE_END: (last or first).isoformat()}
         if last is None or last == first:
             tags = {PARTITION: first.isoformat()}
     with dg.DagsterInstance.get() as instance:
-        result = definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        run_id = str(uuid4())
+        if heard is not None:
+            instance.add_event_listener(run_id, heard)
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance, tags=tags, raise_on_error=False, run_id=run_id,
+            run_config={} if heard is None else _ERRORS_ONLY,
+        )  # fmt: skip
         if not result.success:
             raise RunFailed(job, result.run_id, _first_error(result))
         return result.run_id

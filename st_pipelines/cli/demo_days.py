@@ -14,6 +14,7 @@ import httpx
 from rich.console import Console
 
 from st_pipelines.cli.demo_company import DemoCompany
+from st_pipelines.cli.demo_progress import watching
 
 ST_READS = {"method": "GET", "path": "/v2/tenant/"}
 QAD_WRITES = {"method": "POST", "path": "/api/erp/"}
@@ -39,13 +40,13 @@ MOST_RUNS = 8  # a month that is not clean after so many runs is a defect, not b
 
 def run_days(company: DemoCompany, first: date, last: date, progress: Console) -> None:
     """Reference data, then all days in one run, then the month."""
-    from st_pipelines.assets.launch import run_job
+    from st_pipelines.assets.launch import run_job, steps_of
     from st_pipelines.definitions import defs
 
     name = company.integration.name
     for job, days in ((f"{name}_reference", ()), (f"{name}_daily", (first, last)), (f"{name}_period", (first,))):
-        with progress.status(f"Dagster runs {job} …"):
-            run_job(defs, job, *days)
+        with watching(progress, job, steps_of(defs, job)) as watched:
+            run_job(defs, job, *days, heard=watched.heard)
 
 
 def run_days_through_faults(company: DemoCompany, first: date, last: date, progress: Console) -> None:
