@@ -3,6 +3,7 @@
 On a terminal a bar a job, with the step that runs and the last thing it said; elsewhere one plain line a job.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,11 @@ def watching(console: Console, job: str, steps: int) -> Iterator[Watched]:
             TextColumn("{task.fields[step]}", markup=False),
             TextColumn("{task.fields[said]}", style="dim", markup=False),
         )  # fmt: skip
-        with Progress(*columns, console=console, transient=True) as bar:
+        # Dagster catches what a step writes on stdout and stderr: the bar goes to the terminal itself.
+        with (
+            os.fdopen(os.dup(console.file.fileno()), "w") as terminal,
+            Progress(*columns, console=Console(file=terminal), transient=True) as bar,
+        ):
             watched = Watched(job, steps, bar, bar.add_task(job, total=steps, step="", said=""))
             yield watched
     console.print(f"{job}: {watched.done} of {steps} steps in {time.monotonic() - began:.0f} s", highlight=False)

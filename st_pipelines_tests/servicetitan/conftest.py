@@ -18,7 +18,8 @@ from st_pipelines.database.engine import open_database
 from st_pipelines.database.migrate import upgrade
 from st_pipelines.store.files import Store
 from st_pipelines.systems.servicetitan.client import connect
-from st_pipelines.systems.servicetitan.extract import Extracted, extract_day
+from st_pipelines.systems.servicetitan.extract import extract_day
+from st_pipelines.systems.servicetitan.landed import Extracted
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 from st_pipelines_tests.servicetitan.hostile import TENANT, Hostile, serving
 

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from st_pipelines.store.files import Store
-from st_pipelines.systems.servicetitan.extract import Extracted, extract_day
+from st_pipelines.systems.servicetitan.extract import extract_day
 from st_pipelines.systems.servicetitan.extract_days import extract_days
+from st_pipelines.systems.servicetitan.landed import Extracted
 from st_pipelines.systems.servicetitan.pages import FilterIgnored, SourceKeepsMoving
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 from st_pipelines_tests.servicetitan.hostile import Hostile, serving

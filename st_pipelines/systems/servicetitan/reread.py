@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from st_pipelines.store.files import Store
 from st_pipelines.systems.servicetitan.entities import DAILY
-from st_pipelines.systems.servicetitan.extract import SOURCE, Extracted, extract_ids
+from st_pipelines.systems.servicetitan.extract import SOURCE, extract_ids
+from st_pipelines.systems.servicetitan.landed import Extracted
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 
 # Entity -> the entity that a record of it belongs to, and the column that names it.
