@@ -7,7 +7,7 @@ from uuid import uuid4
 import typer
 
 from st_pipelines.cli import holds_screen as screen
-from st_pipelines.cli import opened
+from st_pipelines.cli import opened, waits
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
 from st_pipelines.reconciliation.amounts import amount
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from st_pipelines.posting.context import RunContext
     from st_pipelines.posting.holds import HeldPosting
+    from st_pipelines.posting.waiting import Wait
 
 app = typer.Typer(no_args_is_help=True, help="Held documents: the exact reason, and what a person decides.")
 
@@ -36,19 +37,33 @@ def list_all(
     code: Annotated[str, typer.Option("--code", help="Only this reason, e.g. gl_account.no_row.")] = "",
     by_cause: Annotated[bool, typer.Option("--by-cause", help="Only the causes, with counts and sums.")] = False,
 ) -> Answer:
-    """List what is held: each cause with the one thing that cures it, then each document, the most money first."""
+    """List what is held: each cause with the one thing that cures it, then each document, the most money first; below
+    it, what waits for something that does not come."""
     from st_pipelines.cli.hold_cures import causes
     from st_pipelines.posting.holds import list_holds
 
     chosen = opened.integration(integration)
     with opened.ledger() as engine:
         held = list_holds(engine, chosen.name, flow=flow, code=code)
+        waiting = [] if code else _waits(engine, chosen.name, flow)
     groups = causes(held, chosen.name, chosen.folder)
     data = screen.causes_data(groups) if by_cause else screen.holds_data(held, chosen.name, chosen.folder)
+    below = waits.screen(waiting, chosen)
     if not held:
-        return Answer(data, (text("Nothing is held."),), CLEAN)
+        return Answer(data, (text("Nothing is held."), *below), OPEN if waits.overdue(waiting, chosen) else CLEAN)
     parts = screen.causes_screen(groups)
-    return Answer(data, parts if by_cause else (*parts, screen.holds_screen(groups)), OPEN)
+    return Answer(data, parts if by_cause else (*parts, screen.holds_screen(groups), *below), OPEN)
+
+
+@app.command("waiting")
+@answering
+def list_waiting(integration: Integration = "", flow: OfFlow = "") -> Answer:
+    """List what waits for another document or for a receipt, since when, and why that one does not come."""
+    chosen = opened.integration(integration)
+    with opened.ledger() as engine:
+        waiting = _waits(engine, chosen.name, flow)
+    shown = waits.screen(waiting, chosen) or [text("Nothing waits.")]
+    return Answer(waits.data(waiting, chosen), tuple(shown), OPEN if waits.overdue(waiting, chosen) else CLEAN)
 
 
 @app.command("release")
@@ -121,6 +136,12 @@ def _only_listed(chosen: "Sequence[HeldPosting]", what: str) -> Answer:
     headings = ("posting", "document", "about", "amount", "", "date", "code", "cannot be")
     end = f"Nothing was decided. To {what} these {len(chosen)}: the same command with --yes"
     return Answer(data, (table(headings, rows, "", ("posting", "amount")), text(end)), OPEN)
+
+
+def _waits(engine: "Engine", integration: str, flow: str) -> "list[Wait]":
+    from st_pipelines.posting.waiting import waits as all_waits
+
+    return [wait for wait in all_waits(engine, integration) if not flow or wait.flow == flow]
 
 
 def _context(integration: str, by: str) -> "RunContext":

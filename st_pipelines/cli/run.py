@@ -15,6 +15,9 @@ from rich.console import RenderableType
 
 from st_pipelines.cli import opened
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, CouldNotRun, Usage, answering, table, text
+from st_pipelines.cli.waits import data as wait_data
+from st_pipelines.cli.waits import overdue
+from st_pipelines.cli.waits import screen as wait_screen
 from st_pipelines.reconciliation.amounts import amount, money, plain
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ First = Annotated[str, typer.Option("--from", help="First day of modification, Y
 Last = Annotated[str, typer.Option("--to", help="Last day, included; the first day by default.")]
 
 _SHOWN = 50
-_DONE = ("posted", "ready", "nothing_to_post", "not_eligible", "void", "voided")  # states with nothing left to do
+# States with nothing left to do. What waits goes out by itself, and is a problem only where it waits for too long.
+_DONE = ("posted", "ready", "nothing_to_post", "not_eligible", "void", "voided", "waiting")
 
 
 @answering
@@ -127,6 +131,8 @@ def _flows(session: "Session", names: Sequence[str] | None) -> "list[Flow]":
 
 
 def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: str) -> Answer:
+    from st_pipelines.posting.waiting import waits
+
     currency = session.integration.options.currency
     sums: dict[tuple[str, str], list[int]] = {}
     for day in done.days:
@@ -137,7 +143,11 @@ def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: 
     rows = [(flow, state, n, minor) for (flow, state), (n, minor) in sums.items()]
     source, marked = session.integration.source.system, sum(one.told for one in told)
     not_told = [f"{one.flow}: {why}" for one in told for why in one.not_told]
-    clean = not (done.differing or done.stopped or not_told) and all(state in _DONE for _, state, n, _ in rows if n)
+    flows = {day.flow for day in done.days}
+    waiting = [wait for wait in waits(session.engine, session.integration.name) if wait.flow in flows]
+    late = overdue(waiting, session.integration)
+    open_states = [state for _, state, n, _ in rows if n and state not in _DONE]
+    clean = not (done.differing or done.stopped or not_told or open_states or late)
     data = {
         "integration": session.integration.name, "run_id": run_id, "sent": done.sent, "clean": clean,
         "stopped": list(done.stopped), "differing": list(done.differing), "told": marked, "not_told": not_told,
@@ -145,11 +155,13 @@ def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: 
             {"flow": flow, "state": state, "documents": n, "amount": plain(minor, currency), "currency": currency}
             for flow, state, n, minor in rows
         ],
+        "waiting": wait_data(waiting, session.integration),
     }  # fmt: skip
     shown = [(flow, state, n, money(minor, currency)) for flow, state, n, minor in rows]
     said = f"{done.sent} writes were sent in run {run_id}." if done.sent else "Nothing was sent."
     screen: tuple[RenderableType, ...] = (
-        table(("flow", "state", "documents", "amount"), shown, right=("documents", "amount")), text(said),
+        table(("flow", "state", "documents", "amount"), shown, right=("documents", "amount")),
+        *wait_screen(waiting, session.integration), text(said),
         *(text(f"stopped early: {why}", "bold red") for why in done.stopped),
         *(text(f"differs from its plan in the target: {key}", "bold red") for key in done.differing),
         *((text(f"{source} was told about {marked} documents."),) if told else ()),

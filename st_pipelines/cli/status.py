@@ -7,13 +7,13 @@ from rich.console import RenderableType
 
 from st_pipelines.cli import opened
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, answering, table, text
+from st_pipelines.cli.waits import data, overdue, screen
 from st_pipelines.reconciliation.amounts import money, plain
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-_OPEN_STATES = ("held", "rejected", "unknown", "sending", "waiting", "planned")
-_NAMED = 20  # what is waited for most
+_OPEN_STATES = ("held", "rejected", "unknown", "sending", "planned")  # and what has waited for too long
 
 
 @answering
@@ -22,16 +22,18 @@ def status(
 ) -> Answer:
     """Documents and amounts by flow and state. Asks no outside system."""
     from st_pipelines.posting import marks
-    from st_pipelines.posting.totals import check_identity, flow_totals, waiting
+    from st_pipelines.posting.totals import check_identity, flow_totals
+    from st_pipelines.posting.waiting import waits
 
     chosen = opened.integration(integration)
     name, source = chosen.name, chosen.source.system
     with opened.ledger() as engine:
         told = marks.totals(engine, name) if chosen.options.mark_exported else {}
-        totals, waits = flow_totals(engine, name), waiting(engine, name, limit=_NAMED)
+        totals, waiting = flow_totals(engine, name), waits(engine, name)
         identity, stopped = check_identity(engine, name), _nothing_may_be_sent(engine)
-    open_documents = sum(row.documents for row in totals if row.state in _OPEN_STATES)
-    data = {
+    late = len({wait.posting_id for wait in overdue(waiting, chosen)})
+    open_documents = late + sum(row.documents for row in totals if row.state in _OPEN_STATES)
+    shown = {
         "integration": name, "nothing_is_sent": stopped,
         "open": open_documents, "ledger_adds_up": identity.holds, "breaks": list(identity.breaks),
         "documents": [
@@ -39,23 +41,20 @@ def status(
              "amount": plain(row.amount_minor, row.currency)}
             for row in totals
         ],
-        "told_to_source": dict(told),
-        "waiting_for": [{"needs": one.needs, "which_is": one.because, "postings": one.count} for one in waits],
+        "told_to_source": dict(told), "waiting": data(waiting, chosen),
     }  # fmt: skip
     rows = [(t.flow, t.state.replace("_", " "), t.documents, money(t.amount_minor, t.currency)) for t in totals]
     parts: list[RenderableType] = [
         table(("flow", "state", "documents", "amount"), rows, name, ("documents", "amount")) if rows else
         text(f"{name}: nothing was planned yet.")
     ]  # fmt: skip
-    if waits:
-        shown = [(one.needs, one.because or "never seen", one.count) for one in waits]
-        parts.append(table(("waited for", "which is", "postings"), shown, "Waiting", ("postings",)))
+    parts += screen(waiting, chosen)
     parts += [text(f"Nothing is sent: {stopped}", "bold red")] if stopped else []
     if told:
         left = ", ".join(f"{told[state]:,} {state}" for state in ("due", "refused", "unknown") if told[state])
         parts.append(text(f"{source} was told about {told['marked']:,} documents" + (f"; {left}." if left else ".")))
     parts += [text(f"The ledger does not add up: {fault}", "bold red") for fault in identity.breaks]
-    return Answer(data, tuple(parts), OPEN if open_documents or stopped or not identity.holds else CLEAN)
+    return Answer(shown, tuple(parts), OPEN if open_documents or stopped or not identity.holds else CLEAN)
 
 
 def _nothing_may_be_sent(engine: "Engine") -> str:

@@ -74,6 +74,9 @@ class Options(_Strict):
     rounding: Rounding
     bill_amount: Literal["gross", "net"] = "gross"
     run_limits: RunLimits
+    longest_wait_hours: int = Field(
+        default=168, ge=0, description="a document that waits longer for another one counts as a problem"
+    )
     overlap_minutes: int = Field(default=10, ge=0)
     settle_minutes: int = Field(default=2, ge=0)
     second_witness: Literal["journal_entries", "none"] = Field(

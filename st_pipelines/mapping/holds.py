@@ -69,7 +69,7 @@ CATALOGUE: Mapping[str, HoldText] = {
     "amount.unreadable": HoldText("amount", "an amount is missing, or is ten billion or more",
                                   "Correct the amounts of {doc_key} in the source."),
     "currency.unknown": HoldText("currency={currency}", "the currency {currency} is not one of this integration's",
-                                 "Add {currency} to currencies in integration.yaml, or correct {doc_key}."),
+                                 "Add {currency} to options.currencies in integration.yaml, or correct {doc_key}."),
     "customer.missing": HoldText("customer", "the document names no customer",
                                  "Set the customer of {doc_key} in the source."),
     "vendor.missing": HoldText("vendor", "the document names no vendor", "Set the vendor of {doc_key} in the source."),

@@ -25,15 +25,6 @@ class Total:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """Planned postings that wait for ``needs``; ``because`` is where that document is itself (empty: never seen)."""
-
-    needs: str
-    because: str
-    count: int
-
-
-@dataclass(frozen=True)
 class Identity:
     """planned = posted + rejected + superseded + held + unknown + open, by flow and company, from two witnesses: the
     trail says what was ever planned, the ledger where it is now."""
@@ -73,16 +64,6 @@ FROM posting p JOIN control_line c ON c.posting_id = p.posting_id
 WHERE p.integration = :integration AND p.state = 'posted' AND p.op IN ('create', 'update') AND {where}
 AND NOT EXISTS (SELECT 1 FROM posting q WHERE q.integration = p.integration AND q.doc_key = p.doc_key
   AND q.seq > p.seq AND q.state = 'posted')"""
-
-_waiting = """
-SELECT w.needs, coalesce(
-    (SELECT q.state FROM posting q WHERE q.integration = p.integration AND q.doc_key = w.needs
-     AND q.state <> 'superseded' ORDER BY q.seq DESC LIMIT 1),
-    (SELECT v.disposition FROM document_version v WHERE v.integration = p.integration AND v.doc_key = w.needs
-     AND v.is_latest = 1), '') AS because, count(*) AS postings
-FROM posting p JOIN posting_need w ON w.posting_id = p.posting_id
-WHERE p.integration = :integration AND p.state = 'planned' AND w.satisfied_at IS NULL {flow}
-GROUP BY w.needs, because ORDER BY postings DESC, w.needs LIMIT :limit"""
 
 
 def postings(engine: Engine, integration: str, by: tuple[str, ...] = ("flow", "state")) -> list[Total]:
@@ -139,14 +120,6 @@ def control_totals(
     with reading(engine) as connection:
         rows = connection.execute(text(statement), values)
         return [Total(tuple(row[: len(by)]), row.currency, row.lines, int(row.amount)) for row in rows]
-
-
-def waiting(engine: Engine, integration: str, *, flow: str = "", limit: int = 100) -> list[Waiting]:
-    """What planned postings wait for, the most wanted first."""
-    statement = text(_waiting.format(flow="AND p.flow = :flow" if flow else ""))
-    with reading(engine) as connection:
-        rows = connection.execute(statement, {"integration": integration, "flow": flow, "limit": limit})
-        return [Waiting(row.needs, row.because, row.postings) for row in rows]
 
 
 def check_identity(engine: Engine, integration: str) -> Identity:

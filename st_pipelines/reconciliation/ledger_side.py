@@ -7,7 +7,7 @@ one whose needs are open. Reads only.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, false, or_, select
 
 from st_pipelines.database.schema import control_line, document_version, posting, posting_need
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.posting.waiting import Wait, waits
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.sides import Side, side
 from st_pipelines.reconciliation.source_side import KINDS_WITH_MONEY
@@ -36,7 +37,7 @@ def ledger_side(
         keys |= {key for key, _ in _keys_of_references(connection, integration, references)}
         postings = _postings(connection, integration, keys, kinds)
         needs = _open_needs(connection, [p["posting_id"] for p in postings if p["state"] == "planned"])
-        documents, standing = _fold(postings, needs)
+        documents, standing = _fold(postings, needs, _waits(engine, integration) if needs else {})
         copies = {row["doc_key"]: row["copy_id"] for row in documents}
         lines = list(_control_lines(connection, standing, copies))
     return side(documents, lines)
@@ -68,7 +69,7 @@ def recorded_documents(
 
 
 def _fold(
-    postings: Iterable[Mapping[str, Any]], needs: Mapping[int, list[str]]
+    postings: Iterable[Mapping[str, Any]], needs: Mapping[int, list[str]], waits: Mapping[int, Sequence[Wait]]
 ) -> tuple[list[Mapping[str, Any]], dict[int, Mapping[str, Any]]]:
     """One row per document, and the postings whose lines stand, by posting id."""
     by_document: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
@@ -82,6 +83,7 @@ def _fold(
         if live is not None:
             standing[live["posting_id"]] = live
         shown, waiting_for = live or latest, needs.get(latest["posting_id"], [])
+        waiting = waits.get(latest["posting_id"], ()) if waiting_for else ()
         named = created or shown  # an update keeps the id and number under which its create was posted
         documents.append({
             "doc_key": latest["doc_key"], "reference": named["external_ref"], "copy_id": named["target_id"] or "",
@@ -89,10 +91,25 @@ def _fold(
             "currency": shown["currency"], "total_minor": shown["amount_minor"] if live else 0,
             "business_date": date.fromisoformat(shown["business_date"]), "stands": live is not None,
             "state": "waiting" if waiting_for else latest["state"], "op": latest["op"],
-            "code": latest["reason_code"], "detail": latest["reason"], "waiting_for": " ".join(waiting_for),
+            "code": latest["reason_code"], "detail": latest["reason"],
+            "waiting_for": "; ".join(map(_said, waiting)) or " ".join(waiting_for),
+            "cure": " ".join(dict.fromkeys(wait.reason.cure for wait in waiting)),
             "number": shown["target_number"] or named["target_number"],
         })  # fmt: skip
     return documents, standing
+
+
+def _waits(engine: Engine, integration: str) -> dict[int, list[Wait]]:
+    """By posting id, why each waits."""
+    found: dict[int, list[Wait]] = defaultdict(list)
+    for wait in waits(engine, integration):
+        found[wait.posting_id].append(wait)
+    return found
+
+
+def _said(wait: Wait) -> str:
+    since = datetime.fromtimestamp(wait.since // 1_000_000, UTC).date()
+    return f"{wait.needs} since {since}: {wait.reason.why}"
 
 
 def _standing(history: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:

@@ -128,7 +128,8 @@ def _pending(triple: Triple, lines: Mapping[Place, int]) -> Iterator[Variance]:
         "not_planned": _changed_text(source),
         "planned": f"{row['op']} is planned",
     }.get(cause, f"{row['op']}: {': '.join(part for part in (row['code'], row['detail']) if part) or state}")
-    yield from _variances(triple, cause, lines, None, detail=detail, code=row["code"])
+    cure = row["cure"] if cause == "waiting" else ""
+    yield from _variances(triple, cause, lines, None, detail=detail, cure=cure, code=row["code"])
 
 
 def _changed_text(source: Stand | None) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Engine
 
-from st_pipelines.posting import totals
 from st_pipelines.posting.facts import record_facts
+from st_pipelines.posting.waiting import waits
 from st_pipelines_tests.posting.cases import (
     CONTEXT,
     INTEGRATION,
@@ -40,9 +40,7 @@ def target() -> FakeTarget:
 def test_a_bill_waits_for_its_goods(engine: Engine, target: FakeTarget) -> None:
     plan(engine, [document(1, kind="bill", needs=(RECEIPT,))])
     assert send(engine, target).sent == 0
-    assert [(each.needs, each.because, each.count) for each in totals.waiting(engine, INTEGRATION)] == [
-        (RECEIPT, "", 1)
-    ]
+    assert [(each.needs, each.reason.state) for each in waits(engine, INTEGRATION)] == [(RECEIPT, "unseen")]
     told = record_facts(engine, CONTEXT, [Fact(RECEIPT, True, "10 of 10")])
     assert (told.became_true, told.unchanged) == (1, 0)
     assert send(engine, target).posted == 1
@@ -80,8 +78,7 @@ def test_a_voided_invoice_holds_back_the_payment_that_was_not_sent(engine: Engin
     plan(engine, [void(1), document(9, kind="payment", needs=(key(1),))])
     assert send(engine, target, "invoices").posted == 1
     assert send(engine, target, "payments").sent == 0
-    waits = totals.waiting(engine, INTEGRATION)
-    assert [(each.needs, each.count) for each in waits] == [(key(1), 1)]
+    assert [(each.needs, each.reason.state) for each in waits(engine, INTEGRATION)] == [(key(1), "voided")]
 
 
 def test_a_void_names_what_the_voided_document_named(engine: Engine, target: FakeTarget) -> None:
@@ -104,11 +101,3 @@ def test_a_need_of_one_integration_is_not_met_by_another(engine: Engine, target:
     plan_documents(engine, other, [document(1)], target="other books", change=target.change)
     assert post(engine, target, "other", (), other, mark=mark_of(engine), settings=FAST, clock=target.clock).posted == 1
     assert send(engine, target).sent == 0
-
-
-def test_what_a_payment_waits_for_is_named_with_where_that_is(engine: Engine) -> None:
-    from st_pipelines_tests.posting.cases import held
-
-    plan(engine, [held(1), document(9, kind="payment", needs=(key(1),)), document(8, kind="payment", needs=(key(2),))])
-    waits = {each.needs: each.because for each in totals.waiting(engine, INTEGRATION)}
-    assert waits == {key(1): "held", key(2): ""}
