@@ -34,7 +34,7 @@ def demo(
     from st_pipelines.cli.demo_screen import as_data, screen
     from st_pipelines.integrations.reconcile import reconcile_month
     from st_pipelines.integrations.session import Session
-    from st_pipelines.posting.marks import totals
+    from st_pipelines.posting.told import totals
     from st_pipelines.posting.totals import flow_totals, writes_sent
 
     progress = Console(stderr=True)

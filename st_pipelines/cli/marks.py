@@ -18,7 +18,7 @@ Integration = Annotated[str, typer.Option("--integration", help="Not needed wher
 def list_all(integration: Integration = "", flow: Annotated[str, typer.Option("--flow")] = "") -> Answer:
     """List documents that are posted and not marked as exported in the source, with its own words."""
     from st_pipelines.cli.document_life import instant
-    from st_pipelines.posting.marks import open_marks, totals
+    from st_pipelines.posting.told import open_marks, totals
 
     name = opened.integration(integration).name
     with opened.ledger() as engine:
@@ -53,7 +53,7 @@ def again(
 ) -> Answer:
     """Let the next run ask about refused documents at once, without waiting for their pause to end."""
     from st_pipelines.posting.context import RunContext
-    from st_pipelines.posting.marks import open_marks
+    from st_pipelines.posting.told import open_marks
     from st_pipelines.posting.write_back import ask_again
 
     name = opened.integration(integration).name

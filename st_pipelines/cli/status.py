@@ -21,14 +21,14 @@ def status(
     integration: Annotated[str, typer.Option("--integration", help="Not needed where there is only one.")] = "",
 ) -> Answer:
     """Documents and amounts by flow and state. Asks no outside system."""
-    from st_pipelines.posting import marks
+    from st_pipelines.posting import told
     from st_pipelines.posting.totals import check_identity, flow_totals
     from st_pipelines.posting.waiting import waits
 
     chosen = opened.integration(integration)
     name, source = chosen.name, chosen.source.system
     with opened.ledger() as engine:
-        told = marks.totals(engine, name) if chosen.options.mark_exported else {}
+        marks = told.totals(engine, name) if chosen.options.mark_exported else {}
         totals, waiting = flow_totals(engine, name), waits(engine, name)
         identity, stopped = check_identity(engine, name), _nothing_may_be_sent(engine)
     late = len({wait.posting_id for wait in overdue(waiting, chosen)})
@@ -41,7 +41,7 @@ def status(
              "amount": plain(row.amount_minor, row.currency)}
             for row in totals
         ],
-        "told_to_source": dict(told), "waiting": data(waiting, chosen),
+        "told_to_source": dict(marks), "waiting": data(waiting, chosen),
     }  # fmt: skip
     rows = [(t.flow, t.state.replace("_", " "), t.documents, money(t.amount_minor, t.currency)) for t in totals]
     parts: list[RenderableType] = [
@@ -50,9 +50,9 @@ def status(
     ]  # fmt: skip
     parts += screen(waiting, chosen)
     parts += [text(f"Nothing is sent: {stopped}", "bold red")] if stopped else []
-    if told:
-        left = ", ".join(f"{told[state]:,} {state}" for state in ("due", "refused", "unknown") if told[state])
-        parts.append(text(f"{source} was told about {told['marked']:,} documents" + (f"; {left}." if left else ".")))
+    if marks:
+        left = ", ".join(f"{marks[state]:,} {state}" for state in ("due", "refused", "unknown") if marks[state])
+        parts.append(text(f"{source} was told about {marks['marked']:,} documents" + (f"; {left}." if left else ".")))
     parts += [text(f"The ledger does not add up: {fault}", "bold red") for fault in identity.breaks]
     return Answer(shown, tuple(parts), OPEN if open_documents or stopped or not identity.holds else CLEAN)
 

@@ -11,7 +11,7 @@ from st_pipelines.database.engine import now_us, transaction
 from st_pipelines.database.schema import extraction
 from st_pipelines.integrations.road import ExtractedDay, SourceEntity, Windows
 from st_pipelines.integrations.session import SNAPSHOT, Session, day_window
-from st_pipelines.posting.marks import told_of
+from st_pipelines.posting.told import told_of
 
 
 @dataclass(frozen=True)

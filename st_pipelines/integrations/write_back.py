@@ -16,7 +16,7 @@ from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import extraction
 from st_pipelines.integrations.road import Flow, Mark, Marking
 from st_pipelines.integrations.session import Session
-from st_pipelines.posting import marks
+from st_pipelines.posting import told
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.write_back import Answer, Question, Said, ask, mark_again, plan_marks, record
 from st_pipelines.systems.http.errors import SystemFault
@@ -57,10 +57,12 @@ def marked_flows(session: Session, flows: Sequence[Flow]) -> list[Flow]:
 
 
 def write_back(session: Session, flow: Flow, days: Sequence[date], run_id: str, actor: str) -> WriteBack:
-    """Asks about everything of the flow that is due, whatever its day: what was read back later is told as well."""
+    """Asks about everything of the flow that is due, whatever its day: what was read back later is told as well. Raises
+    ``LedgerRestored``, and what the source's client raises where it cannot be opened."""
     marking = session.road.source.marking
     if marking is None or not flow.marks:
         raise ValueError(f"{session.integration.name}: its source takes no marks for {flow.name}")
+    session.mark.require(session.engine)  # an older copy of the ledger would tell what is no longer so (L15)
     context, done = session.context(run_id, actor), WriteBack(flow.name)
     for day in days:
         _find_fallen_back(session, marking, flow, day, context)
@@ -68,8 +70,8 @@ def write_back(session: Session, flow: Flow, days: Sequence[date], run_id: str, 
     while not done.stopped and (questions := ask(session.engine, context, flow.name, BLOCK)):
         answers = _asked(session, marking, flow, questions, done)
         done.said += record(session.engine, context, answers)
-    of_day = marks.counts(session.engine, session.integration.name, flow.name)
-    done.days = {day: of_day.get(day.isoformat(), marks.NONE) for day in days}
+    of_day = told.counts(session.engine, session.integration.name, flow.name)
+    done.days = {day: of_day.get(day.isoformat(), told.NONE) for day in days}
     return done
 
 
@@ -78,7 +80,7 @@ def refusals(session: Session, flow: Flow) -> list[dict[str, str]]:
     return [
         {"document": one.doc_key, "told_as": one.external_id, "reason": one.reason,
          "asked_again_after": datetime.fromtimestamp(one.not_before // 1_000_000, UTC).isoformat()}
-        for one in marks.open_marks(session.engine, session.integration.name, flow.name) if one.state == "refused"
+        for one in told.open_marks(session.engine, session.integration.name, flow.name) if one.state == "refused"
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from st_pipelines.audit.verify import verify
 from st_pipelines.database.engine import reading, transaction
 from st_pipelines.posting.context import RunContext
-from st_pipelines.posting.marks import counts, open_marks, told_of, totals
+from st_pipelines.posting.told import counts, open_marks, told_of, totals
 from st_pipelines.posting.write_back import Answer, Question, Said, ask, ask_again, mark_again, plan_marks, record
 from st_pipelines_tests.posting import cases
 from st_pipelines_tests.posting.fake_target import FakeTarget, MemoryBooks
