@@ -49,6 +49,9 @@ class Api:
     def post(self, module: str, path: str, body: Any) -> httpx.Response:
         return self.http.post(f"/{module}/v2/tenant/{TENANT}{path}", json=body, headers=self.headers)
 
+    def patch(self, module: str, path: str, body: Any) -> httpx.Response:
+        return self.http.patch(f"/{module}/v2/tenant/{TENANT}{path}", json=body, headers=self.headers)
+
     def every(self, module: str, path: str, /, **parameters: Any) -> list[dict[str, Any]]:
         """All rows of a list, page by page until ``hasMore`` says no."""
         rows: list[dict[str, Any]] = []

@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from st_pipelines_tests.sandbox_servicetitan import published
 from st_pipelines_tests.sandbox_servicetitan.api import Api
 from st_pipelines_tests.sandbox_servicetitan.conftest import sandbox
 
@@ -84,3 +86,36 @@ def test_pages_of_journals_stop_at_five_hundred(reading: Api) -> None:
     assert first["hasMore"] and first["totalCount"] > 25 and len(first["data"]) == 2
     october = reading.every("accounting", "/journal-entries", postedFrom="2026-10-05", postedTo="2026-10-06")
     assert [one["postDate"][:10] for one in october] == ["2026-10-05", "2026-10-06"]
+
+
+def test_an_entry_is_told_whether_its_version_is_in_the_books(api: Api, specs: Path) -> None:
+    entry = api.every("accounting", "/journal-entries")[3]
+    path = f"/journal-entries/{entry['id']}/sync"
+    wrong = [{"syncStatus": "Synced"}, {"syncStatus": "Synced", "versionId": 7}, {"syncStatus": "Posted"}, {},
+             {"syncStatus": "Error", "customFields": {str(n): "" for n in range(6)}}]  # fmt: skip
+    assert [api.patch("accounting", path, one).status_code for one in wrong] == [400] * 5
+    assert api.patch("accounting", "/journal-entries/none/sync", {"syncStatus": "Error"}).status_code == 404
+    assert api.get("accounting", f"/journal-entries/{entry['id']}") == entry
+
+    order = {"syncStatus": "Synced", "versionId": entry["versionId"], "message": "in the books"}
+    found = published.operation(specs, "accounting", "/journal-entries/{id}/sync", "PATCH")
+    schema = published.document(specs, "accounting")["components"]["schemas"][
+        "Accounting.V2.JournalEntrySyncUpdateRequest"
+    ]
+    assert published.problems(specs, "accounting", schema, order) == []
+    answer = api.patch("accounting", path, order)
+    assert published.problems(specs, "accounting", published.answer_schema(found, 200), answer.json()) == []
+    told = api.get("accounting", f"/journal-entries/{entry['id']}")
+    assert told == entry | {
+        "syncStatus": "Synced", "lastSyncVersionId": 1, "message": "in the books", "modifiedOn": told["modifiedOn"],
+        "exportedOn": told["modifiedOn"], "exportedBy": told["exportedBy"],
+    }  # fmt: skip
+
+    row = api.every("accounting", f"/journal-entries/{entry['id']}/details")
+    invoice = next(one["transaction"]["id"] for one in row if one["transaction"]["type"] == "Invoice")
+    marks = [{"invoiceId": invoice, "externalId": "Q-1", "externalMessage": None}]
+    api.post("accounting", "/invoices/markasexported", marks)
+    assert api.get("accounting", f"/journal-entries/{entry['id']}")["versionId"] == 1, "an export changes no line"
+    api.act("edit_invoice_line", invoice_id=invoice, price="77.00")
+    moved = api.get("accounting", f"/journal-entries/{entry['id']}")
+    assert (moved["versionId"], moved["lastSyncVersionId"], moved["syncStatus"]) == (2, 1, "OutOfSync")

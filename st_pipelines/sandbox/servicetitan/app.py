@@ -31,6 +31,7 @@ from st_pipelines.sandbox.servicetitan.hook_routes import HookRoutes
 from st_pipelines.sandbox.servicetitan.hook_sender import HookSender
 from st_pipelines.sandbox.servicetitan.journal import Journal
 from st_pipelines.sandbox.servicetitan.journal_routes import JournalRoutes
+from st_pipelines.sandbox.servicetitan.journal_sync import JournalSync
 from st_pipelines.sandbox.servicetitan.lists import CurrentSettings, Lister
 from st_pipelines.sandbox.servicetitan.records import all_records
 from st_pipelines.sandbox.servicetitan.settings import Settings
@@ -103,7 +104,8 @@ def routes(
     names = {one.entity for one in (*LISTINGS, *FEEDS)}
     shelves = {name: Shelf(books, name) for name in names}
     items = Shelf(books, "invoices", derive=invoice_items)
-    journal, writes = JournalRoutes(Journal(books)), Writes(books, clock, current, announce)
+    sync = JournalSync(books, clock)
+    journal, writes = JournalRoutes(Journal(books, sync), sync), Writes(books, clock, current, announce)
     made = [Route("/connect/token", door.token, methods=["POST"])]
 
     def add(module: str, path: str, handler: Handler | Callable[[Request], Awaitable[Response]], method: str) -> None:
@@ -121,6 +123,7 @@ def routes(
     add("accounting", "/journal-entries/{id}", journal.one, "GET")
     add("accounting", "/journal-entries/{id}/summary", journal.summary, "GET")
     add("accounting", "/journal-entries/{id}/details", journal.details, "GET")
+    add("accounting", "/journal-entries/{id}/sync", journal.sync, "PATCH")
     add("accounting", "/invoices/markasexported", writes.invoices, "POST")
     add("accounting", "/inventory-bills/markasexported", writes.bills, "POST")
     add("accounting", "/payments/status", writes.payments, "POST")

@@ -14,6 +14,7 @@ import msgspec
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.business import company
 from st_pipelines.sandbox.business.company import ACCOUNT, TENANT, UNIT
+from st_pipelines.sandbox.servicetitan.journal_sync import JournalSync
 from st_pipelines.sandbox.servicetitan.records.amounts import cents_of, number
 
 Record = dict[str, Any]
@@ -36,8 +37,8 @@ class Posting(msgspec.Struct, frozen=True):
 class Journal:
     """Entries with their lines; made anew when a document changed."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
+    def __init__(self, books: Books, sync: JournalSync) -> None:
+        self._books, self._sync = books, sync
         self._versions: tuple[int, ...] = ()
         self._days: dict[str, list[Posting]] = {}
 
@@ -67,13 +68,13 @@ class Journal:
         return next((lines for day, lines in self._fresh().items() if _guid(day) == identity.lower()), None)
 
     def _entry(self, nth: int, day: str) -> Record:
-        lines = self._days[day]
+        lines, synced = self._days[day], self._sync.of(_guid(day))
+        told = synced.pop("stamp")
         return {
             "id": _guid(day), "createdOn": min(one.record["createdOn"] for one in lines),
-            "modifiedOn": max(one.record["modifiedOn"] for one in lines), "number": nth, "name": f"Daily {day[:10]}",
-            "source": "ServiceTitan", "status": "Open", "syncStatus": "NotSynced", "versionId": 1,
-            "lastSyncVersionId": None, "message": None, "postDate": lines[0].date, "exportedOn": None,
-            "exportedBy": None, "customFields": None, "url": None, "isEmpty": False,
+            "modifiedOn": max(told or "", *(one.record["modifiedOn"] for one in lines)), "number": nth,
+            "name": f"Daily {day[:10]}", "source": "ServiceTitan", "status": "Open", **synced,
+            "postDate": lines[0].date, "customFields": None, "url": None, "isEmpty": False,
         }  # fmt: skip
 
     def _fresh(self) -> dict[str, list[Posting]]:
@@ -82,6 +83,7 @@ class Journal:
             self._days = {}
             for posting in self._postings():
                 self._days.setdefault(posting.date, []).append(posting)
+            self._sync.notice({_guid(day): map(_content, lines) for day, lines in self._days.items()})
             self._versions = versions
         return self._days
 
@@ -90,6 +92,11 @@ class Journal:
             for record in self._books.all(entity):
                 if record["active"] and record["syncStatus"] in ("Posted", "Exported"):
                     yield from (one for one in make(record) if one.cents)
+
+
+def _content(one: Posting) -> tuple[object, ...]:
+    """What of a line makes another version of its entry: not that its document was exported since."""
+    return one.account_id, one.unit_id, one.cents, one.kind, one.record["id"]
 
 
 def _invoice(record: Record) -> Iterator[Posting]:

@@ -1,4 +1,4 @@
-"""The journal's three reads. Invariant: paged like the other lists, but never more than 500 a page."""
+"""The journal's reads and its one write. Invariant: paged like the other lists, but never more than 500 a page."""
 
 import msgspec
 from starlette.requests import Request
@@ -7,6 +7,7 @@ from starlette.responses import Response
 from st_pipelines.sandbox.servicetitan import filters, stamps
 from st_pipelines.sandbox.servicetitan.errors import bad_value, not_found
 from st_pipelines.sandbox.servicetitan.journal import Journal, Record
+from st_pipelines.sandbox.servicetitan.journal_sync import JournalSync
 from st_pipelines.sandbox.servicetitan.lists import Parameters, parameters
 from st_pipelines.sandbox.servicetitan.shelf import encode
 
@@ -14,8 +15,8 @@ _MAX_PAGE = 500
 
 
 class JournalRoutes:
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, sync: JournalSync) -> None:
+        self._journal, self._sync = journal, sync
 
     def entries(self, request: Request) -> Response:
         """Filters: ids, all windows but created and exported, name, statuses. The other published ones are ignored."""
@@ -28,6 +29,13 @@ class JournalRoutes:
             if entry["id"] == identity.lower():
                 return Response(encode(entry), media_type="application/json")
         raise not_found(f"Journal entry {identity[:40]}")
+
+    async def sync(self, request: Request) -> Response:
+        """PATCH …/sync: gives the entry as it is afterwards."""
+        content = await request.body()
+        self.one(request)  # 404 for an unknown one
+        self._sync.change(request.path_params["id"].lower(), content)
+        return self.one(request)
 
     def summary(self, request: Request) -> Response:
         return self._below(request, self._journal.summary(request.path_params["id"]))
