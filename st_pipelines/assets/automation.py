@@ -12,7 +12,9 @@ from st_pipelines.assets.partitions import run_tags
 from st_pipelines.integrations.registry import Integration
 
 
-def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[str, AssetJob]:
+def jobs(
+    integration: Integration, daily_keys: Sequence[dg.AssetKey], monthly_keys: Sequence[dg.AssetKey]
+) -> dict[str, AssetJob]:
     name = integration.name
     return {
         "daily": dg.define_asset_job(
@@ -26,7 +28,7 @@ def jobs(integration: Integration, daily_keys: Sequence[dg.AssetKey]) -> dict[st
             description="Read cost centers, accounts, terms and the other codes that documents are joined with.",
         ),
         "period": dg.define_asset_job(
-            f"{name}_period", selection=dg.AssetSelection.key_prefixes([name, "period"]),
+            f"{name}_period", selection=dg.AssetSelection.assets(*monthly_keys),
             run_tags=run_tags(integration, "period"),
             description="Reconcile whole months of business dates and write the report.",
         ),

@@ -4,6 +4,7 @@ import dagster as dg
 
 from st_pipelines.assets import automation
 from st_pipelines.assets.events import events_asset, events_job, events_sensor
+from st_pipelines.assets.journal_sync import journal_asset
 from st_pipelines.assets.mapped import mapped_asset
 from st_pipelines.assets.partitions import source_pool, target_pool
 from st_pipelines.assets.posted import posted_asset
@@ -35,9 +36,12 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         )
         for name, description in part.reference.items()
     ]
-    jobs = automation.jobs(integration, [asset.key for asset in daily_assets])
+    monthly_assets = [period_asset(integration, reconciled)]
+    if integration.options.journal_sync and road.source.journal_telling is not None:
+        monthly_assets.append(journal_asset(integration))
+    jobs = automation.jobs(integration, [one.key for one in daily_assets], [one.key for one in monthly_assets])
     definitions = dg.Definitions(
-        assets=[*daily_assets, *reference_assets, period_asset(integration, reconciled)],
+        assets=[*daily_assets, *reference_assets, *monthly_assets],
         jobs=list(jobs.values()),
         schedules=automation.schedules(integration, jobs),
     )

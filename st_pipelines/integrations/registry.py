@@ -85,6 +85,9 @@ class Options(_Strict):
     mark_exported: bool = Field(
         default=False, description="whether the source is told of each document that stands in the books"
     )
+    journal_sync: bool = Field(
+        default=False, description="whether the source's journal entries are told what stands in the books"
+    )
     witness_accounts: dict[str, str] = Field(
         default_factory=dict, description="account numbers of the source's journal that the target numbers otherwise"
     )
@@ -158,6 +161,8 @@ class IntegrationFile(_Strict):
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"time_zone: unknown zone {self.time_zone!r}") from error
+        if self.options.journal_sync and self.options.second_witness != "journal_entries":
+            raise ValueError("options.journal_sync needs options.second_witness: journal_entries")
         if self.last_day and self.last_day < self.first_day:
             raise ValueError("last_day lies before first_day")
         return self

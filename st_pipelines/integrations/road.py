@@ -7,7 +7,7 @@ each with the flows between them (``integrations/<source>_<target>.py``).
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -145,6 +145,24 @@ class PartySide:
 
 
 @dataclass(frozen=True)
+class JournalTelling:
+    """How the entries of a source's own journal are told whether their documents are in the books. An entry is the
+    source's own value, with ``id``, ``number`` and ``version_id``.
+
+    ``documents``: (client, entry, kinds that are carried) -> document keys, and types of transactions that are none of
+    these kinds. ``is_settled``: nothing is to be said about it. ``says``: (entry, in the books, message) -> whether it
+    says so already. ``tell`` gives ``state`` (told, known, moved, refused, unknown, not_sent), ``reason`` and, where it
+    moved, the ``entry`` as it is now."""
+
+    entries: Callable[[Any, date, date], Iterable[Any]]
+    documents: Callable[[Any, Any, Collection[str]], tuple[Sequence[str], Sequence[str]]]
+    modified_on: Callable[[Any], datetime]
+    is_settled: Callable[[Any], bool]
+    says: Callable[[Any, bool, str], bool]
+    tell: Callable[[Any, Any, bool, str], Any]
+
+
+@dataclass(frozen=True)
 class SourceSide:
     system: str
     daily: tuple[SourceEntity, ...]
@@ -161,6 +179,7 @@ class SourceSide:
     # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one
     journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
     marking: Marking | None = None
+    journal_telling: JournalTelling | None = None
     events: EventSide | None = None  # where it sends webhooks
     parties: PartySide | None = None
 

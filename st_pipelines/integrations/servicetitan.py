@@ -3,7 +3,7 @@
 Invariant: heavy modules are imported when a run needs them, so that Dagster loads definitions fast.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from st_pipelines.integrations.road import (
     EventHint,
     EventSide,
     ExtractedDay,
+    JournalTelling,
     Mark,
     Marked,
     Marking,
@@ -169,8 +170,44 @@ def _document_key(integration: Integration, entity: str, record_id: int) -> str:
     return f"ST:{integration.source.tenant}:{kind}:{record_id}" if kind else ""
 
 
+def _journal_entries(client: Any, since: date, until: date) -> Iterable[Any]:
+    from st_pipelines.systems.servicetitan.journal import journal_entries
+
+    return journal_entries(client, since, until)
+
+
+def _journal_documents(client: Any, entry: Any, carried: Collection[str]) -> tuple[Sequence[str], Sequence[str]]:
+    from st_pipelines.systems.servicetitan.journal_sync import document_keys
+
+    return document_keys(client, entry, carried)
+
+
+def _modified_on(entry: Any) -> datetime:
+    return datetime.fromisoformat(entry.modified_on)
+
+
+def _is_settled(entry: Any) -> bool:
+    from st_pipelines.systems.servicetitan.journal_sync import is_settled
+
+    return is_settled(entry)
+
+
+def _says(entry: Any, in_books: bool, message: str) -> bool:
+    from st_pipelines.systems.servicetitan.journal_sync import says
+
+    return says(entry, "Synced" if in_books else "Error", message)
+
+
+def _tell_entry(client: Any, entry: Any, in_books: bool, message: str) -> Any:
+    from st_pipelines.systems.servicetitan.journal_sync import tell_entry
+
+    return tell_entry(client, entry, "Synced" if in_books else "Error", message)
+
+
 SOURCE = SourceSide(
     system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_days=_extract_days,
     extract_reference=_extract_reference, naming_columns=_naming_columns, named_ids=_named_ids, ping=_ping,
-    journal=_journal, marking=Marking(_mark, _not_marked), events=EventSide(_hint, _reread, _document_key),
+    journal=_journal, marking=Marking(_mark, _not_marked),
+    journal_telling=JournalTelling(_journal_entries, _journal_documents, _modified_on, _is_settled, _says, _tell_entry),
+    events=EventSide(_hint, _reread, _document_key),
 )  # fmt: skip

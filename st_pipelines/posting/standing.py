@@ -14,6 +14,7 @@ _BATCH = 400
 _documents = text("""
 SELECT v.doc_key, v.flow, v.label, v.currency, v.amount_minor, v.content_sha256, v.partition_key,
   coalesce(p.target_number, '') AS target_number, coalesce(p.reason, v.reason) AS reason,
+  coalesce(p.reason_code, '') AS code, CASE WHEN p.read_back_at IS NULL THEN 0 ELSE 1 END AS read_back,
   CASE WHEN p.posting_id IS NULL THEN v.disposition
     WHEN p.state = 'posted' AND p.op = 'void' THEN 'voided'
     WHEN p.state = 'planned' AND EXISTS (SELECT 1 FROM posting_need w WHERE w.posting_id = p.posting_id
@@ -30,7 +31,8 @@ WHERE v.integration = :integration AND v.is_latest = 1 AND v.doc_key IN :keys"""
 @dataclass(frozen=True)
 class Standing:
     """One document: its newest version, and ``state`` as in ``totals.documents``. ``number``: what the target calls
-    it. ``settled``: nothing is to be sent now and no outcome is open."""
+    it. ``settled``: nothing is to be sent now and no outcome is open. ``read_back``: it was compared with the target;
+    ``code`` then says whether it differs."""
 
     doc_key: str
     flow: str
@@ -41,6 +43,9 @@ class Standing:
     number: str
     reason: str
     partition_key: str
+    code: str
+    read_back: bool
+    content_sha256: str
 
     @property
     def settled(self) -> bool:
@@ -55,6 +60,6 @@ def standing(engine: Engine, integration: str, doc_keys: Collection[str]) -> dic
             for row in connection.execute(_documents, {"integration": integration, "keys": list(keys)}):
                 found[row.doc_key] = Standing(
                     row.doc_key, row.flow, row.label, row.state, row.currency, row.amount_minor, row.target_number,
-                    row.reason, row.partition_key,
+                    row.reason, row.partition_key, row.code, bool(row.read_back), row.content_sha256,
                 )  # fmt: skip
     return {key: found[key] for key in doc_keys if key in found}

@@ -105,7 +105,8 @@ def routes(
     shelves = {name: Shelf(books, name) for name in names}
     items = Shelf(books, "invoices", derive=invoice_items)
     sync = JournalSync(books, clock)
-    journal, writes = JournalRoutes(Journal(books, sync), sync), Writes(books, clock, current, announce)
+    kept = Journal(books, sync)
+    journal, writes = JournalRoutes(kept, sync), Writes(books, clock, current, kept, announce)
     made = [Route("/connect/token", door.token, methods=["POST"])]
 
     def add(module: str, path: str, handler: Handler | Callable[[Request], Awaitable[Response]], method: str) -> None:

@@ -42,6 +42,11 @@ class Journal:
         self._versions: tuple[int, ...] = ()
         self._days: dict[str, list[Posting]] = {}
 
+    def know(self) -> None:
+        """Notices its entries before anything is done to their documents; once, for every read notices them too."""
+        if not self._days:
+            self._fresh()
+
     def entries(self) -> list[Record]:
         return [self._entry(nth, day) for nth, day in enumerate(sorted(self._fresh()), start=1)]
 
@@ -69,11 +74,9 @@ class Journal:
 
     def _entry(self, nth: int, day: str) -> Record:
         lines, synced = self._days[day], self._sync.of(_guid(day))
-        told = synced.pop("stamp")
         return {
             "id": _guid(day), "createdOn": min(one.record["createdOn"] for one in lines),
-            "modifiedOn": max(told or "", *(one.record["modifiedOn"] for one in lines)), "number": nth,
-            "name": f"Daily {day[:10]}", "source": "ServiceTitan", "status": "Open", **synced,
+            "number": nth, "name": f"Daily {day[:10]}", "source": "ServiceTitan", "status": "Open", **synced,
             "postDate": lines[0].date, "customFields": None, "url": None, "isEmpty": False,
         }  # fmt: skip
 
@@ -83,7 +86,10 @@ class Journal:
             self._days = {}
             for posting in self._postings():
                 self._days.setdefault(posting.date, []).append(posting)
-            self._sync.notice({_guid(day): map(_content, lines) for day, lines in self._days.items()})
+            self._sync.notice({
+                _guid(day): (map(_content, lines), max(one.record["modifiedOn"] for one in lines))
+                for day, lines in self._days.items()
+            })  # fmt: skip
             self._versions = versions
         return self._days
 

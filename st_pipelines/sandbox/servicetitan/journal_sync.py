@@ -33,23 +33,23 @@ class JournalSync:
     def __init__(self, books: Books, clock: Clock) -> None:
         self._books, self._clock = books, clock
 
-    def notice(self, entries: Mapping[str, Iterable[object]]) -> None:
-        """Compares each entry's lines with those of its version."""
-        for identity, lines in entries.items():
+    def notice(self, entries: Mapping[str, tuple[Iterable[object], str]]) -> None:
+        """Compares each entry's lines with those of its version. ``entries``: lines, and when the newest of their
+        documents was modified: so was the entry, if its lines are others now; that a document was exported is none."""
+        for identity, (lines, modified) in entries.items():
             digest = hashlib.sha256("\n".join(map(repr, lines)).encode()).hexdigest()
             held = self._books.get(_ENTITY, identity)
             if held is None:
                 self._put(identity, {"id": identity, "digest": digest, "versionId": 1, "syncStatus": "NotSynced",
                                      "lastSyncVersionId": None, "message": None, "exportedOn": None,
-                                     "exportedBy": None, "stamp": None})  # fmt: skip
+                                     "exportedBy": None, "modifiedOn": modified})  # fmt: skip
             elif held["digest"] != digest:
                 status = "OutOfSync" if held["syncStatus"] == "Synced" else held["syncStatus"]
-                self._put(
-                    identity, {**held, "digest": digest, "versionId": held["versionId"] + 1, "syncStatus": status}
-                )
+                changes = {"digest": digest, "versionId": held["versionId"] + 1, "syncStatus": status}
+                self._put(identity, {**held, **changes, "modifiedOn": modified})
 
     def of(self, identity: str) -> Record:
-        """What an entry shows about it; ``stamp`` is when it was last told something, or None."""
+        """What an entry shows about it."""
         held = self._books.get(_ENTITY, identity) or {}
         return {name: value for name, value in held.items() if name not in ("id", "digest")}
 
@@ -62,7 +62,7 @@ class JournalSync:
             raise bad_value("customFields", str(len(order.customFields)))
         held = self._books.get(_ENTITY, identity) or {}
         stamp = stamps.now_text(self._clock, self._books)
-        changes: Record = {"syncStatus": order.syncStatus, "message": order.message, "stamp": stamp}
+        changes: Record = {"syncStatus": order.syncStatus, "message": order.message, "modifiedOn": stamp}
         if order.syncStatus == "Synced":
             if order.versionId != held["versionId"]:
                 raise bad_value("versionId", str(order.versionId))

@@ -11,6 +11,7 @@ from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.servicetitan import stamps
 from st_pipelines.sandbox.servicetitan.errors import ApiError, bad_value
+from st_pipelines.sandbox.servicetitan.journal import Journal
 from st_pipelines.sandbox.servicetitan.lists import CurrentSettings
 from st_pipelines.sandbox.servicetitan.webhooks import Announce, nobody
 
@@ -35,12 +36,16 @@ class PaymentStatus(msgspec.Struct):
 class Writes:
     """``invoices``, ``bills`` and ``payments`` are the routes' handlers."""
 
-    def __init__(self, books: Books, clock: Clock, settings: CurrentSettings, announce: Announce = nobody) -> None:
-        self._books, self._clock, self._settings, self._announce = books, clock, settings, announce
+    def __init__(
+        self, books: Books, clock: Clock, settings: CurrentSettings, journal: Journal, announce: Announce = nobody
+    ) -> None:
+        self._books, self._clock, self._settings = books, clock, settings
+        self._journal, self._announce = journal, announce
 
     async def invoices(self, request: Request) -> Response:
         """POST invoices/markasexported: a bare array in, a bare array out, always 200."""
         answers = []
+        self._journal.know()
         for mark in _body(await request.body(), list[InvoiceMark]):
             problem = self._mark("invoices", mark.invoiceId, mark.externalId)
             answers.append({"invoiceId": mark.invoiceId, "success": problem is None, "errorMessage": problem})
@@ -49,6 +54,7 @@ class Writes:
     async def bills(self, request: Request) -> Response:
         """POST inventory-bills/markasexported: an object in, a bare array out."""
         answers = []
+        self._journal.know()
         for identity in _body(await request.body(), BillMarks).inventoryBillIds:
             problem = self._mark("bills", identity, None)
             answers.append({"inventoryBillId": identity, "success": problem is None, "errorMessage": problem})

@@ -87,13 +87,13 @@ def _whole(
     client: ServiceTitan, since: date, until: date, model: type[Record], below: str
 ) -> Sequence[tuple[JournalEntry, Sequence[Any]]]:
     for _ in range(client.reading.attempts):
-        entries = list(_entries(client, since, until))
+        entries = list(journal_entries(client, since, until))
         jobs: list[Callable[[], Sequence[Any] | None]] = [
             partial(_rows, client, f"{PATH}/{entry.id}/{below}", model, (), f"entry {entry.number} {below}")
             for entry in entries
         ]
         lines = list(in_order(jobs, client.reading.look_ahead))
-        again = list(_entries(client, since, until))
+        again = list(journal_entries(client, since, until))
         if entries == again and None not in lines:
             return [(entry, found) for entry, found in zip(entries, lines, strict=True) if found is not None]
     raise SourceKeepsMoving(
@@ -102,7 +102,8 @@ def _whole(
     )  # fmt: skip
 
 
-def _entries(client: ServiceTitan, since: date, until: date) -> Iterator[JournalEntry]:
+def journal_entries(client: ServiceTitan, since: date, until: date) -> Iterator[JournalEntry]:
+    """ServiceTitan's own entries of the period, in the order of their numbers."""
     # The time of these two is ignored, their form is not: a date alone might be.
     asked = (
         ("transactionPostedFrom", f"{since}T00:00:00Z"), ("transactionPostedTo", f"{until}T00:00:00Z"),
@@ -116,6 +117,18 @@ def _entries(client: ServiceTitan, since: date, until: date) -> Iterator[Journal
     raise SourceKeepsMoving(
         f"its list moved during each of {client.reading.attempts} readings", connection=client.connection,
         entity=ENTITY, reference=f"{since} to {until}", cure="reconcile again when nobody posts",
+    )  # fmt: skip
+
+
+def lines_of(client: ServiceTitan, entry: JournalEntry) -> Sequence[JournalEntryDetails]:
+    """Every line of one entry, whatever its date. Raises ``SystemFault``."""
+    for _ in range(client.reading.attempts):
+        found = _rows(client, f"{PATH}/{entry.id}/details", JournalEntryDetails, (), f"entry {entry.number} details")
+        if found is not None:
+            return found
+    raise SourceKeepsMoving(
+        f"its lines moved during each of {client.reading.attempts} readings", connection=client.connection,
+        entity=ENTITY, reference=f"entry {entry.number}", cure="run the month again when nobody posts",
     )  # fmt: skip
 
 

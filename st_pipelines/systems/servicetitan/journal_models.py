@@ -27,7 +27,10 @@ class JournalEntry(Record, kw_only=True):
     id: str
     number: int
     source: str
+    sync_status: str
     version_id: int
+    last_sync_version_id: int | None = None
+    message: str | None = None
     modified_on: Instant
     post_date: str | None = None
 

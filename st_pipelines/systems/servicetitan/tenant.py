@@ -62,12 +62,13 @@ class ServiceTitan:
         return reply
 
     def write(
-        self, module: str, path: str, content: bytes, *, entity: str, reference: str, asking: bool = False
-    ) -> Reply:
-        """POST below the tenant, sent once: see ``HttpClient.write``."""
+        self, module: str, path: str, content: bytes, *, entity: str, reference: str, asking: bool = False,
+        method: str = "POST",
+    ) -> Reply:  # fmt: skip
+        """POST or PATCH below the tenant, sent once: see ``HttpClient.write``."""
         self.identify()
         return self._http.write(
-            "POST", self._path(module, path), content=content, entity=entity, reference=reference, asking=asking
+            method, self._path(module, path), content=content, entity=entity, reference=reference, asking=asking
         )
 
     def identify(self) -> None:
