@@ -1,23 +1,22 @@
 """Walks the audit trail and proves it whole, and the ledger with it (A7). Invariant: what cannot be proved is named.
 
-Checked: numbers without a gap, every hash, exported heads, exactly one ``posted`` event for every posted row with the
-same target id, and no such event without its row.
+Checked: numbers without a gap, every hash, exported heads; then every row that the trail speaks of, column by column
+(``posting_rows.py``, ``other_rows.py``). Not in the trail is only at which moment a need was met.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Engine, select
 
 from st_pipelines.audit.head import Head
+from st_pipelines.audit.other_rows import KINDS, Others
+from st_pipelines.audit.posting_rows import check_postings
 from st_pipelines.audit.trail import GENESIS, event_hash
 from st_pipelines.database.engine import reading
-from st_pipelines.database.schema import audit_event, ledger_identity, posting
+from st_pipelines.database.schema import audit_event, ledger_identity
 
 MAX_FINDINGS = 100
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,9 @@ class _Walk:
     def __init__(self, heads: Sequence[Head]) -> None:
         self.heads = {head.n: head for head in heads}
         self.findings: list[Finding] = []
-        self.posted: dict[int, tuple[int, str]] = {}  # posting -> (n, target id) of its event
 
     def walk(self, connection: Connection) -> Verification:
-        columns = audit_event.c
+        columns, others = audit_event.c, Others(connection)
         rows = connection.execution_options(yield_per=5000).execute(
             select(
                 columns.n,
@@ -84,31 +82,26 @@ class _Walk:
                     self._found("it does not continue the event before it", n, posting_id)
                 if digest != event_hash(n, named, at, event, doc_key, posting_id, content):
                     self._found("its content is not what was recorded", n, posting_id)
-                if event == "posted":
-                    self._posted(n, posting_id, content)
+                elif posting_id is None and event in KINDS:
+                    others.take(n, at, event, doc_key, content)
                 if n in self.heads and self.heads[n].hash != digest:
                     self._found("it is not the event of the exported head: the trail was rewritten", n, posting_id)
                 expected_n, previous = n + 1, digest
         self._check_heads(connection, expected_n - 1)
-        posted_rows = self._check_ledger(connection)
+        posted_rows = 0
+        if not self.findings:  # events that do not hold prove nothing about rows
+            checked = check_postings(connection, lambda said, posting_id: self._found(said, None, posting_id))
+            others.finish(checked)
+            posted_rows = checked.posted
+            for said, number in others.findings:
+                self._found(said, number, None)
         return Verification(events, previous, posted_rows, tuple(self.findings))
 
     def _found(self, text: str, n: int | None, posting_id: int | None) -> None:
         if len(self.findings) < MAX_FINDINGS:
             subject = f"event {n}" if n is not None else f"posting {posting_id}"
-            self.findings.append(Finding(f"{subject}: {text}", n, posting_id))
-
-    def _posted(self, n: int, posting_id: int | None, content: str) -> None:
-        if posting_id is None:
-            self._found("a posting event that names no posting", n, None)
-        elif posting_id in self.posted:
-            self._found(f"posting {posting_id} was posted before, at event {self.posted[posting_id][0]}", n, posting_id)
-        else:
-            try:
-                target_id = str(_decode(content)["target_id"])
-            except (msgspec.DecodeError, KeyError, TypeError):
-                target_id = ""
-            self.posted[posting_id] = (n, target_id)
+            named = f"{subject}: {text}" if n is not None or posting_id is not None else text
+            self.findings.append(Finding(named, n, posting_id))
 
     def _check_heads(self, connection: Connection, last: int) -> None:
         ledger_id = connection.execute(select(ledger_identity.c.ledger_id)).scalar_one()
@@ -117,19 +110,3 @@ class _Walk:
                 self._found(f"the exported head is of another ledger ({head.ledger_id})", head.n, None)
             elif head.n > last:
                 self._found(f"the trail ends at {last}, before the exported head", head.n, None)
-
-    def _check_ledger(self, connection: Connection) -> int:
-        rows: Any = connection.execute(
-            select(posting.c.posting_id, posting.c.target_id).where(posting.c.state == "posted")
-        )
-        posted_rows = 0
-        for posting_id, target_id in rows:
-            posted_rows += 1
-            n, recorded = self.posted.pop(posting_id, (None, ""))
-            if n is None:
-                self._found("posted in the ledger, but the trail has no such event", None, posting_id)
-            elif recorded != target_id:
-                self._found(f"posted as {recorded!r}, but the ledger says {target_id!r}", n, posting_id)
-        for posting_id, (n, _) in self.posted.items():
-            self._found(f"posting {posting_id} is not posted in the ledger", n, posting_id)
-        return posted_rows

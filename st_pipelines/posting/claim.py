@@ -61,7 +61,8 @@ def claim(engine: Engine, context: RunContext, owner: str, flows: Collection[str
             connection,
             [trail.Event("sending", row.doc_key, row.posting_id,
                          {**common, "from": "planned", "to": "sending", "op": row.op, "company": row.company,
-                          "fence": row.fence, "attempt": row.attempt, "owner": owner}) for row in claimed],
+                          "fence": row.fence, "attempt": row.attempt, "owner": owner, "lease_until": values["until"]})
+             for row in claimed],
             now,
         )  # fmt: skip
     return claimed
@@ -70,11 +71,12 @@ def claim(engine: Engine, context: RunContext, owner: str, flows: Collection[str
 def freeze(engine: Engine, context: RunContext, bodies: Sequence[tuple[Claimed, bytes]], watch: Watch) -> None:
     """Stores what will be sent; a body that was frozen before stays as it is. Durable when it returns."""
     with ledger_transaction(engine) as connection:
-        now, fresh = watch.now_us(connection), []
+        now, again = watch.now_us(connection), set()
         for row, body in bodies:
             if row.body is None:
                 row.body, row.body_sha256 = body, hashlib.sha256(body).hexdigest()
-                fresh.append(row)
+            else:
+                again.add(row.posting_id)
         values = [{"posting_id": row.posting_id, "fence": row.fence, "body": row.body, "digest": row.body_sha256,
                    "now": now} for row, _ in bodies]  # fmt: skip
         if _freeze.run(connection, values) != len(values):
@@ -82,10 +84,10 @@ def freeze(engine: Engine, context: RunContext, bodies: Sequence[tuple[Claimed, 
         common = context.audited()
         trail.append_many(
             connection,
-            [trail.Event("frozen", row.doc_key, row.posting_id,
+            [trail.Event("frozen_before" if row.posting_id in again else "frozen", row.doc_key, row.posting_id,
                          {**common, "body_sha256": row.body_sha256, "bytes": len(row.body or b""),
                           "request_key": row.request_key, "external_ref": row.external_ref, "fence": row.fence})
-             for row in fresh],
+             for row, _ in bodies],
             now,
         )  # fmt: skip
 

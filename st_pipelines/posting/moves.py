@@ -77,7 +77,7 @@ def apply(connection: Connection, context: RunContext, moves: Sequence[Move], no
     events = []
     for move in moves:
         content = {**common, "from": move.from_state, "to": move.to_state, "fence": move.fence, **move.content}
-        for name in ("reason_code", "reason", "target_id", "target_number", "not_before"):
+        for name in _SETTABLE:
             if move.sets.get(name) is not None:
                 content[name] = move.sets[name]
         events.append(trail.Event(move.event, move.doc_key, move.posting_id, content))

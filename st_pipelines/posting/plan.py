@@ -119,7 +119,7 @@ class _Planner:
                for row in self._postings(candidate, decision, known, ids, past)]  # fmt: skip
         above = self.totals.add(connection, new)
         _, events = insert_postings(connection, self.context, new, now)
-        trail.append_many(connection, [*self._only_recorded(decisions, known), *events], now)
+        trail.append_many(connection, [*self._only_recorded(decisions, known, ids), *events], now)
         self.totals.hold_earlier(connection, above, now)
         self._count(decisions, new)
 
@@ -173,7 +173,8 @@ class _Planner:
                   ids: Mapping[str, int], past: Mapping[str, Sequence[Past]]) -> Iterator[NewPosting]:  # fmt: skip
         document, earlier = candidate.document, past.get(candidate.document.doc_key, ())
         version = versions.next_version(known, document.doc_key)
-        detail = {"version": version, "content_sha256": candidate.content_sha256}
+        detail = {"version": version, "content_sha256": candidate.content_sha256,
+                  "version_sha256": candidate.row_sha256}  # fmt: skip
         first = earlier[-1].seq + 1 if earlier else 1
         for seq, intent in enumerate(decision.intents, first):
             yield self._posting(intent, document, seq, ids[document.doc_key], detail)
@@ -192,7 +193,7 @@ class _Planner:
         )  # fmt: skip
 
     def _only_recorded(
-        self, decisions: Iterable[tuple[Candidate, Decision]], known: Mapping[str, Latest]
+        self, decisions: Iterable[tuple[Candidate, Decision]], known: Mapping[str, Latest], ids: Mapping[str, int]
     ) -> Iterator[trail.Event]:
         """A version that plans nothing has an event of its own, so that nothing is left out silently (P1)."""
         common = self.context.audited()
@@ -204,7 +205,8 @@ class _Planner:
                 **common, "flow": document.flow, "kind": document.kind, "disposition": document.disposition,
                 "reason": versions.reason(document), "company": document.company, "currency": document.currency,
                 "amount_minor": versions.amount(document), "version": versions.next_version(known, document.doc_key),
-                "content_sha256": candidate.content_sha256,
+                "content_sha256": candidate.content_sha256, "version_id": ids[document.doc_key],
+                "version_sha256": candidate.row_sha256,
             })  # fmt: skip
 
     def _count(self, decisions: Sequence[tuple[Candidate, Decision]], new: Iterable[NewPosting]) -> None:

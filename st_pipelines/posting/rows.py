@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 
 from st_pipelines.audit import trail
+from st_pipelines.audit.digests import posting_digest
 from st_pipelines.database.schema import control_line, posting, posting_need
 from st_pipelines.documents.keys import request_key
 from st_pipelines.documents.mapped import ControlLine
@@ -64,7 +65,8 @@ def insert_postings(
         return [], []
     ids = list(allocate(connection, "posting", "posting_id", len(new)))
     met = needs.met(connection, context.integration, {need for row in new for need in row.needs})
-    connection.execute(_insert_posting, [_row(context, row, id_, now) for row, id_ in zip(new, ids, strict=True)])
+    rows = [_row(context, row, id_, now) for row, id_ in zip(new, ids, strict=True)]
+    connection.execute(_insert_posting, rows)
     waits = [{"posting_id": id_, "needs": need, "satisfied_at": now if need in met else None}
              for row, id_ in zip(new, ids, strict=True) for need in dict.fromkeys(row.needs)]  # fmt: skip
     if waits:
@@ -76,7 +78,7 @@ def insert_postings(
     ]  # fmt: skip
     if lines:
         connection.execute(_insert_control, lines)
-    return ids, list(_events(context, new, ids))
+    return ids, list(_events(context, new, rows))
 
 
 def _row(context: RunContext, row: NewPosting, posting_id: int, now: int) -> dict[str, Any]:
@@ -92,14 +94,17 @@ def _row(context: RunContext, row: NewPosting, posting_id: int, now: int) -> dic
     }  # fmt: skip
 
 
-def _events(context: RunContext, new: Iterable[NewPosting], ids: Sequence[int]) -> Iterable[trail.Event]:
+def _events(context: RunContext, new: Iterable[NewPosting], rows: Iterable[dict[str, Any]]) -> Iterable[trail.Event]:
     common = context.audited()
-    for row, posting_id in zip(new, ids, strict=True):
+    for row, written in zip(new, rows, strict=True):
+        lines = [(number, line.business_unit, line.gl_account, line.cost_center, line.amount_minor)
+                 for number, line in enumerate(row.control, 1)]  # fmt: skip
         content = {
             **common, "flow": row.flow, "kind": row.kind, "seq": row.seq, "op": row.op, "target": row.target,
             "company": row.company, "external_ref": row.external_ref, "currency": row.currency,
-            "amount_minor": row.amount_minor, "business_date": row.business_date, "state": row.state, **row.detail,
+            "amount_minor": row.amount_minor, "business_date": row.business_date, "state": row.state,
+            "row_sha256": posting_digest(written, dict.fromkeys(row.needs), lines), **row.detail,
         }  # fmt: skip
         if row.reason_code:
             content |= {"code": row.reason_code, "reason": row.reason}
-        yield trail.Event("planned", row.doc_key, posting_id, content)
+        yield trail.Event("planned", row.doc_key, written["posting_id"], content)

@@ -3,10 +3,12 @@ exactly one version of a key is the latest."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
 
+from st_pipelines.audit.digests import version_digest
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import document_version
 from st_pipelines.documents.mapped import MappedDocument
@@ -24,6 +26,7 @@ class Candidate:
 
     document: MappedDocument
     content_sha256: str
+    row_sha256: str = ""  # of the version's row, once it is recorded
 
 
 @dataclass(slots=True)
@@ -97,10 +100,10 @@ def record(connection: Connection, context: RunContext, batch: Sequence[Candidat
     outdated = [{"old": known[key].version_id} for key in keys if key in known]
     if outdated:
         connection.execute(_no_longer_latest, outdated)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for candidate in batch:
         document = candidate.document
-        rows.append({
+        row = {
             "version_id": ids[document.doc_key], "integration": context.integration, "flow": document.flow,
             "doc_key": document.doc_key, "version": next_version(known, document.doc_key), "kind": document.kind,
             "content_sha256": candidate.content_sha256, "source_sha256": document.source_sha256,
@@ -109,7 +112,9 @@ def record(connection: Connection, context: RunContext, batch: Sequence[Candidat
             "amount_minor": amount(document), "business_date": document.business_date.isoformat(),
             "partition_key": context.partition_key, "label": plain(document.label),
             "document": canonical.encode(document), "is_latest": 1, "run_id": context.run_id, "recorded_at": now,
-        })  # fmt: skip
+        }  # fmt: skip
+        candidate.row_sha256 = version_digest(row)
+        rows.append(row)
     connection.execute(_insert, rows)
     return ids
 

@@ -17,7 +17,7 @@ from st_pipelines.database.schema import audit_event, rate_gate
 def test_events_are_numbered_and_chained(engine: Engine) -> None:
     with transaction(engine) as connection:
         assert append(connection, "started", actor="Ann") == 1
-        assert append_many(connection, [Event("a", "ST:1:invoice:1", 7), Event("b")]) == 3
+        assert append_many(connection, [Event("a", "ST:1:invoice:1"), Event("b")]) == 3
     with reading(engine) as connection:
         rows = connection.execute(select(audit_event).order_by(audit_event.c.n)).all()
     assert [row.n for row in rows] == [1, 2, 3]

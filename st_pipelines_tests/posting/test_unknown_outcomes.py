@@ -75,7 +75,8 @@ def test_what_never_arrived_is_sent_again_after_two_proofs(engine: Engine, targe
     summary = send(engine, target)
     assert (summary.sent, summary.returned, summary.posted) == (2, 1, 1)
     told = [event.event for event in events(engine, key(1))]
-    assert told == ["planned", "sending", "frozen", "unknown", "absent", "proved_absent", "sending", "posted"]
+    assert told == ["planned", "sending", "frozen", "unknown", "absent", "proved_absent", "sending",
+                    "frozen_before", "posted"]  # fmt: skip
     assert len({write.body for write in target.sent}) == 1  # the frozen body, byte for byte
     assert len({write.request_key for write in target.sent}) == 1
     proof = msgspec.json.decode(events(engine, key(1))[5].content)
