@@ -17,15 +17,18 @@ _decode = msgspec.json.Decoder().decode
 
 _versions = select(
     *(document_version.c[name] for name in VERSION_COLUMNS), document_version.c.document,
-    select(posting.c.posting_id).where(posting.c.version_id == document_version.c.version_id).exists().label("posts"),
+    select(posting.c.posting_id).where(
+        posting.c.integration == document_version.c.integration, posting.c.doc_key == document_version.c.doc_key,
+        posting.c.version_id == document_version.c.version_id,
+    ).exists().label("posts"),
 ).where(document_version.c.version_id.in_(bindparam("ids", expanding=True)))  # fmt: skip
 _facts = select(fact).where(fact.c.key.in_(bindparam("keys", expanding=True)))
 _read_back = select(posting.c.posting_id, posting.c.read_back_at).where(
     posting.c.posting_id.in_(bindparam("ids", expanding=True))
 )
 _unposted = text(
-    "SELECT count(*) FROM document_version v WHERE NOT EXISTS "
-    "(SELECT 1 FROM posting p WHERE p.version_id = v.version_id)"
+    "SELECT count(*) FROM document_version v WHERE NOT EXISTS (SELECT 1 FROM posting p "
+    "WHERE p.integration = v.integration AND p.doc_key = v.doc_key AND p.version_id = v.version_id)"
 )
 _latest = text(
     "SELECT integration, doc_key FROM document_version GROUP BY integration, doc_key "
