@@ -140,19 +140,35 @@ def test_the_wrong_company_behind_a_url_gets_nothing(company: Company) -> None:
     assert code == 2 and "7654321" in words and "1234567" in words, words
     assert writes(company) == []
     edit(file, lambda text: text.replace('"7654321"', '"1234567"'))
+    company.connect(qad={"base_url": company.sandbox["servicetitan"]})
+    code, words = said(company, *RUN)
+    assert code == 2 and "demo_qad" in words and "To do: check the token URL" in words, words
+    assert not company.rows("SELECT 1 FROM posting WHERE state <> 'planned'")
+    company.connect()
+    goes_through(company)
+
+
+def test_a_page_that_stays_broken_stops_the_day_and_loses_nothing(company: Company) -> None:
+    company.arm("servicetitan", {"action": "truncate", "count": None, "match": {"path": "/accounting/.*/payments"}})
+    code, words = said(company, *RUN)
+    assert code == 3 and "demo_servicetitan payments" in words, words
+    assert writes(company) == [] and not company.rows("SELECT 1 FROM posting")
+    assert company.disarm()["servicetitan truncate"] >= 3, "it was asked for more than once"
     goes_through(company)
 
 
 def test_missing_permissions_are_named_with_their_cure_by_ping(company: Company) -> None:
     refused = {"action": "status", "status": 403, "count": None}
     company.arm("servicetitan", {**refused, "match": {"path": "/receipts"}},
-                {**refused, "match": {"path": "/journal-entries"}})  # fmt: skip
+                {**refused, "match": {"path": "/journal-entries"}},
+                {**refused, "match": {"path": "/invoices/markasexported"}})  # fmt: skip
     company.arm("qad", {"action": "forbidden", "count": None, "match": {"path": "/costCentres"}})
     pinged = company.here("connections", "ping", "demo_servicetitan", "--json")
     faults = [one["fault"] for one in pinged.json["faults"]]
-    assert pinged.code == 1 and len(faults) == 2, faults
+    assert pinged.code == 1 and len(faults) == 3, faults
     assert "tn.inv.receipts:r" in faults[0] and "developer portal" in faults[0]
     assert "tn.acc.journalentries:r" in faults[1] and "options.second_witness" in faults[1]
+    assert "tn.acc.invoices:w" in faults[2] and "may not be marked as exported" in faults[2]
     pinged = company.here("connections", "ping", "demo_qad", "--json")
     faults = [one["fault"] for one in pinged.json["faults"]]
     assert pinged.code == 1 and len(faults) == 1 and faults[0].startswith("costCentre: no permission"), faults
@@ -160,7 +176,8 @@ def test_missing_permissions_are_named_with_their_cure_by_ping(company: Company)
     assert company.here(*RUN).code == 3 and writes(company) == []
 
     file = company.mappings / "demo_qad" / "integration.yaml"
-    edit(file, lambda text: text.replace("second_witness: journal_entries", "second_witness: none"))
+    edit(file, lambda text: text.replace("second_witness: journal_entries", "second_witness: none")
+         .replace("mark_exported: true", "mark_exported: false"))  # fmt: skip
     edit(file, lambda text: text.replace("payments, bills]", "payments]"))
     pinged = company.here("connections", "ping", "demo_servicetitan", "--json")
     assert (pinged.code, pinged.json["faults"]) == (0, []), "only what is switched on is needed"
