@@ -1,5 +1,6 @@
 """``st-pipelines marks``: what the source was not told yet about posted documents, and a person's wish to ask again."""
 
+from datetime import date
 from typing import Annotated
 from uuid import uuid4
 
@@ -41,6 +42,36 @@ def list_all(integration: Integration = "", flow: Annotated[str, typer.Option("-
     ]  # fmt: skip
     headings = ("document", "about", "told as", "state", "attempts", "reason", "asked again after")
     return Answer(data, (said, table(headings, rows, f"{len(left)} not marked", ("attempts",))), OPEN)
+
+
+@app.command("journal")
+@answering
+def journal(
+    month: Annotated[str, typer.Option("--month", help="YYYY-MM, of posting dates.")],
+    integration: Integration = "",
+) -> Answer:
+    """Tell the source's journal entries of a month whether their documents stand in the books."""
+    from st_pipelines.cli.run import actor
+    from st_pipelines.integrations.journal_sync import rows, tell_journal
+
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError:
+        raise Usage(f"--month {month}: expected YYYY-MM") from None
+    chosen = opened.integration(integration)
+    if not chosen.options.journal_sync:
+        raise Usage(f"{chosen.name}: options.journal_sync in integration.yaml is off")
+    with opened.session(chosen.name) as session:
+        told = tell_journal(session, first, f"cli-{uuid4().hex[:12]}", actor())
+    left = rows([told])
+    data = {"integration": chosen.name, "month": month, "entries": dict(told.counts), "stopped": told.stopped,
+            "not_synced": left}  # fmt: skip
+    counted = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in sorted(told.counts.items()))
+    screen = [text(f"Journal entries: {counted or 'none'}.")]
+    headings = ("entry", "outcome", "documents", "message")
+    parts = [table(headings, [tuple(row.values()) for row in left], right=("entry", "documents"))] if left else []
+    stopped = [text(f"stopped early: {told.stopped}", "bold red")] if told.stopped else []
+    return Answer(data, (*screen, *parts, *stopped), OPEN if left or told.stopped else CLEAN)
 
 
 @app.command("again")

@@ -181,16 +181,16 @@ def test_records_that_belong_to_others(
 
 @_given
 @given(st.lists(stamps, max_size=8), st.lists(st.lists(st.tuples(ids, stamps, st.booleans()), max_size=5), max_size=4),
-       limits)  # fmt: skip
+       named, limits)  # fmt: skip
 def test_bills_with_their_feed(
-    both: Both, at: list[str], versions: list[list[tuple[int, str, bool]]], limit: int
+    both: Both, at: list[str], versions: list[list[tuple[int, str, bool]]], named: dict[str, set[int]], limit: int
 ) -> None:
     both.hostile.rows[PATHS["bills"]] = [bill(n, one) for n, one in enumerate(at, 1)]
     feed = [[{**bill(n, one), "active": active} for n, one, active in page] for page in versions]
     feed.append([{**bill(n, one), "active": True} for n, one in enumerate(at, 1)])
     both.hostile.feeds[FEED] = feed
     with _at_most(both, limit):
-        both.require_same("bills", {})
+        both.require_same("bills", named)  # type: ignore[arg-type]
 
 
 def test_a_record_that_cannot_be_read_is_listed_with_its_days_only(both: Both) -> None:

@@ -153,6 +153,17 @@ def test_cancelled_bills_are_seen_in_the_feed(day: Day, hostile: Hostile) -> Non
     assert {one["includeRecentChanges"] for one in asked} == {"true"}
 
 
+def test_a_bill_that_is_wanted_by_its_id_comes_from_the_feed_whenever_it_was_modified(
+    day: Day, hostile: Hostile
+) -> None:
+    hostile.rows["inventory-bills/paginated"] = [bill(1)]
+    marked = bill(8, "2026-10-08T01:00:00Z", active=True, syncStatus="Exported")
+    hostile.feeds["export/inventory-bills"] = [[bill(1, active=True), marked, bill(9, "2026-10-08T02:00:00Z")]]
+    got = day.read("bills", ids=(8, 77))
+    assert [(r["id"], r["active"]) for r in day.table("bills").to_pylist()] == [(1, True), (8, True)]
+    assert (got.max_id, got.missing) == ("1", (77,)), "the window's last record is one of the window"
+
+
 def test_a_bill_that_the_feed_does_not_show_yet_has_no_known_activity(day: Day, hostile: Hostile) -> None:
     hostile.rows["inventory-bills/paginated"] = [bill(1)]
     hostile.feeds["export/inventory-bills"] = [[]]
