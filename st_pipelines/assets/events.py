@@ -17,6 +17,7 @@ from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow
 
+SENSOR_TAG = "dagster/sensor_name"  # Dagster sets it on runs that a sensor requested
 DOCUMENTS = ("document", "flow", "state", "amount", "number", "day")
 REASONS = ("deliveries", "reason")
 AFTER_FAILURE = timedelta(seconds=60)  # a run that died before it could put its deliveries off is not followed at once
@@ -50,8 +51,10 @@ def events_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
         from st_pipelines.integrations.events import rounds, waiting
 
         session = sessions.session(integration.name)
+        # A run that a person starts ends when nothing is due; one of the sensor's waits a little for the next event.
+        linger_s = integration.events.linger_s if SENSOR_TAG in context.run.tags else 0.0
         done = []
-        for one in rounds(session, context.run_id, actor=f"dagster run {context.run_id}"):
+        for one in rounds(session, context.run_id, f"dagster run {context.run_id}", linger_s=linger_s):
             done.append(one)
             metadata = _metadata(one, waiting(session), integration.options.currency)
             context.log_event(dg.AssetMaterialization(key, metadata=metadata))

@@ -8,11 +8,11 @@ import time
 from calendar import monthrange
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from st_pipelines.cli.output import CLEAN, OPEN, Answer, answering
+from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering
 
 HOME = Path("var/demo")
 
@@ -25,12 +25,19 @@ def demo(
     faults: Annotated[
         bool, typer.Option("--faults", help="Break connections, answers and the run itself on the way.")
     ] = False,
+    by: Annotated[
+        Literal["polling", "webhooks", "both"],
+        typer.Option("--by", help="Daily partitions, an event for each document, or first the events, then the days."),
+    ] = "polling",
 ) -> Answer:
-    """Run a month of daily partitions against local sandboxes; run it twice and nothing is posted again."""
+    """Post a month against local sandboxes; run it twice and nothing is posted again."""
     from rich.console import Console
 
+    if faults and by != "polling":
+        raise Usage("--faults goes with --by polling")
     from st_pipelines.cli.demo_company import demo_company
     from st_pipelines.cli.demo_days import run_days, run_days_through_faults
+    from st_pipelines.cli.demo_events import run_told
     from st_pipelines.cli.demo_screen import as_data, screen
     from st_pipelines.integrations.reconcile import reconcile_month
     from st_pipelines.integrations.session import Session
@@ -43,8 +50,11 @@ def demo(
         started = time.monotonic()
         with Session(company.integration, company.settings) as session:
             before = writes_sent(session.engine, company.integration.name)
-        run = run_days_through_faults if faults else run_days
-        run(company, first, last, progress)
+        if by != "polling":
+            run_told(company, first, last, progress)
+        if by != "webhooks":
+            run = run_days_through_faults if faults else run_days
+            run(company, first, last, progress)
         with Session(company.integration, company.settings) as session:
             month = reconcile_month(session, first, run_id="demo")
             sent = writes_sent(session.engine, company.integration.name) - before

@@ -23,11 +23,18 @@ from st_pipelines.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+WEBHOOK_KEY = "whk.sandbox.0123456789abcdef0123456789ab"  # what the sandbox signs its webhooks with
+
 # Settings and secrets of each sandbox system; ``{address}`` is where it listens this time.
 SANDBOX_CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = {
     "servicetitan": (
         {"base_url": "{address}", "auth_url": "{address}", "tenant": "1234567"},
-        {"app_key": "ak1.sandbox", "client_id": "cid.sandbox", "client_secret": "cs.sandbox"},
+        {
+            "app_key": "ak1.sandbox",
+            "client_id": "cid.sandbox",
+            "client_secret": "cs.sandbox",
+            "webhook_secret": WEBHOOK_KEY,
+        },
     ),
     "qad": (
         {"base_url": "{address}", "client_id": "qad-client", "quiet_period_s": 1.0},

@@ -2,11 +2,12 @@
 documents; a posting belongs to the local day on which its record was modified, so that the daily asset counts it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.documents.parties import Party
 from st_pipelines.integrations.align_parties import align, record_aligned
 from st_pipelines.integrations.event_partitions import local_day, of_our_days
 from st_pipelines.integrations.event_wishes import flows_of
@@ -51,11 +52,10 @@ def map_and_plan(session: Session, flows: Sequence[Flow], key: str, today: date,
         else:
             map_partition(session, flow, key, today)
     mapped = {flow.name: list(stored_documents(session, flow, [key])) for flow in flows}
-    naming = (one.modified_on for flow in flows if flow.reconciled_kinds for one in mapped[flow.name])
-    day_of_parties = max((local_day(session, at) for at in naming), default=today)
+    days = _days(session, [one for flow in flows for one in mapped[flow.name]])
     for flow in flows:
         doc_keys.update(dict.fromkeys(one.doc_key for one in mapped[flow.name]))
-        plan_partition(session, flow, key, mapped[flow.name], day_of_parties, run_id, actor)
+        plan_partition(session, flow, key, mapped[flow.name], today, run_id, actor, days=days)
     return Planned(tuple(doc_keys), frozenset(left_out))
 
 
@@ -75,24 +75,39 @@ def send(session: Session, run_id: str, actor: str) -> Sent:
 
 
 def plan_partition(
-    session: Session, flow: Flow, key: str, documents: Iterable[MappedDocument], day_of_parties: date,
-    run_id: str, actor: str,
+    session: Session, flow: Flow, key: str, documents: Iterable[MappedDocument], otherwise: date,
+    run_id: str, actor: str, *, days: Mapping[str, date] | None = None,
 ) -> None:  # fmt: skip
-    """Records the facts of an event partition and plans its documents, each under its own day. Sends nothing."""
+    """Records the facts of an event partition and plans its documents, each under its day in ``days``, else its own, or
+    ``otherwise`` where that lies before the integration's first day. Sends nothing."""
     integration = session.integration
     limits = RunLimits(integration.options.run_limits.documents, integration.options.run_limits.amount)
     if flow.facts:
         table = session.store.read_table(integration.name, LAYER, part(flow, FACTS), key)
         facts = [Fact(**row) for row in table.to_pylist()]
-        record_facts(session.engine, session.context(run_id, actor, day_of_parties.isoformat()), facts)
+        record_facts(session.engine, session.context(run_id, actor, otherwise.isoformat()), facts)
     by_day: dict[date, list[MappedDocument]] = {}
     for document in documents:
-        # A party keeps its day of modification unless polling has no such day.
-        day = local_day(session, document.modified_on)
-        by_day.setdefault(day if day >= integration.first_day else day_of_parties, []).append(document)
+        own = local_day(session, document.modified_on)
+        day = (days or {}).get(document.doc_key, own)
+        by_day.setdefault(day if integration.first_day <= day < date.max else otherwise, []).append(document)
     for day, some in sorted(by_day.items()):
         context = session.context(run_id, actor, day.isoformat())
         plan_documents(
             session.engine, context, align(session, flow, some, context, set()),
             target=integration.target.connection, change=session.target.change, limits=limits,
         )  # fmt: skip
+
+
+def _days(session: Session, documents: Sequence[MappedDocument]) -> Mapping[str, date]:
+    """The day on which polling first sees each document: its own, or for a party that of a document which names it,
+    where that is earlier or the party is older than our first day. ``date.max``: none of ours."""
+    first, days = session.integration.first_day, dict[str, date]()
+    parties = [one for one in documents if isinstance(one.payload, Party)]
+    others = [one for one in documents if not isinstance(one.payload, Party)]
+    for one in (*others, *parties, *parties):  # parties name each other: a customer its business relation
+        own = local_day(session, one.modified_on)
+        days[one.doc_key] = min(days.get(one.doc_key, date.max), own if own >= first else date.max)
+        for need in one.needs:
+            days[need] = min(days.get(need, date.max), days[one.doc_key])
+    return days

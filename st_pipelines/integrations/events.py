@@ -75,9 +75,9 @@ def drain(session: Session, run_id: str, actor: str) -> Drained:
     return _Round(session, side, deliveries, run_id, actor).run()
 
 
-def rounds(session: Session, run_id: str, actor: str) -> Iterator[Drained]:
-    """Rounds until nothing is due and nothing has come for ``events.linger_s``, at most for ``LONGEST_RUN_S``: starting
-    a run takes longer than posting a document, so a run that is there anyway takes the next event as well."""
+def rounds(session: Session, run_id: str, actor: str, *, linger_s: float = 0.0) -> Iterator[Drained]:
+    """Rounds until nothing is due and nothing has come for ``linger_s``, at most for ``LONGEST_RUN_S``: starting a run
+    takes longer than posting a document, so a run that is there anyway takes the next event as well."""
     started = idle_since = time.monotonic()
     lingering = Event()  # nobody sets it: neither database says that a row has come, so it is looked for
     while True:
@@ -86,7 +86,7 @@ def rounds(session: Session, run_id: str, actor: str) -> Iterator[Drained]:
         if done.deliveries:
             yield done
             idle_since = time.monotonic()
-        elif now - idle_since >= session.integration.events.linger_s:
+        elif now - idle_since >= linger_s:
             return
         else:
             lingering.wait(LOOK_AGAIN_S)

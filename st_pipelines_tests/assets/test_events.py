@@ -17,7 +17,7 @@ from st_pipelines.inbox.pending import postpone
 from st_pipelines.inbox.storing import store
 from st_pipelines.integrations.registry import Integration, load_integration
 from st_pipelines.integrations.roads import road_of
-from st_pipelines_tests.integrations.company import LATE, Company, copied_mappings, edit, started
+from st_pipelines_tests.integrations.company import LATE, Company, started
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEY = dg.AssetKey(["demo_qad", "events", "documents"])
@@ -25,11 +25,9 @@ KEY = dg.AssetKey(["demo_qad", "events", "documents"])
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """With its reference data read, one event's linger switched off, and nothing posted."""
+    """With its reference data read, and nothing posted."""
     folder = tmp_path_factory.mktemp("event_assets")
-    mappings = copied_mappings(folder / "mappings")
-    edit(mappings / "demo_qad" / "integration.yaml", lambda text: text + "\nevents: {linger_s: 0}\n")
-    with started(folder / "home", mappings=mappings) as opened:
+    with started(folder / "home") as opened:
         opened.read([LATE])
         yield opened
 

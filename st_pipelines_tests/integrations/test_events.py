@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from st_pipelines.inbox.delivery import arrival
+from st_pipelines.inbox.pending import postpone
 from st_pipelines.inbox.storing import store
+from st_pipelines.integrations.event_partitions import remove_covered
 from st_pipelines.integrations.events import Drained, drain
+from st_pipelines.store.names import events_read_at
 from st_pipelines_tests.integrations.company import LATE, Company, Record, started
 
 CONNECTION = "demo_servicetitan"
@@ -62,4 +65,153 @@ def test_a_changed_invoice_is_read_again_and_posted_once(company: Company) -> No
     assert done.documents[key("invoice", invoice)].partition_key == LATE.isoformat()
     company.require_proof()
     assert company.run([LATE]).sent == 0  # its daily partition finds it posted
+    company.require_proof()
+
+
+def test_an_unknown_event_another_entity_and_a_body_without_an_id_are_ignored_with_the_reason(company: Company) -> None:
+    before = len(reasons(company))
+    deliver(company, ("rocket.launched", 1), ("job.completed", 2), bodies=[b"[]", b'{"eventType": "invoice.updated"}'])
+    done = drained(company)
+    assert (dict(done.settled), done.records) == ({"ignored": 4}, 0)
+    said = reasons(company)[before:]
+    assert "rocket.launched is not known" in said[0] and "job.completed is not known" in said[1]
+    assert "not a JSON object" in said[2] and "names no invoices id" in said[3]
+
+
+def test_a_record_that_does_not_exist_is_looked_for_again_and_then_ignored(company: Company) -> None:
+    deliver(company, ("invoice.created", 123456789))
+    looks = 0
+    while inbox(company).get("pending"):
+        assert dict(drained(company).settled) in ({"postponed": 1}, {"ignored": 1})
+        looks += 1
+        waiting = company.rows("SELECT n, attempts, not_before, reason FROM inbox_event WHERE state = 'pending'")
+        for row in waiting:
+            assert row.attempts == looks and "does not exist" in row.reason
+            with company.session() as session:  # the pause of 5, 10 … seconds is over
+                postpone(session.engine, [row.n], seconds=0, reason="test")
+                session.engine.dispose()
+    assert "invoices 123456789 does not exist at the source" in reasons(company)[-1]
+    assert looks <= 3
+
+
+def test_everything_that_documents_name_comes_with_them(company: Company) -> None:
+    order = next(one for one in company.records("servicetitan", "purchase_orders") if one["status"] == "Sent")
+    (bill,) = company.business("add_bill", purchase_order_id=order["id"], vendor_number="EVENT-1")
+    payment = next(one for one in company.records("servicetitan", "payments") if Decimal(one["unappliedAmount"]) > 1)
+    owed = next(one for one in company.records("servicetitan", "invoices")
+                if one["customer"] == payment["customer"] and Decimal(one["balance"]) > 1)  # fmt: skip
+    company.business("apply_payment", payment_id=payment["id"], invoice_id=owed["id"], amount="0.50")
+    deliver(company, ("inventory-bill.created", bill["id"]), ("paymentApplied", payment["id"]))
+    done = drained(company)
+    assert dict(done.settled) == {"done": 2}
+    assert done.documents[key("bill", bill)].state == "waiting"  # for its goods
+    company.require_proof(but={key("bill", bill): Decimal(bill["billAmount"])})
+
+    receipt, _ = company.business("receive_purchase_order", purchase_order_id=order["id"])
+    deliver(company, ("receipt.created", receipt["id"]))
+    assert dict(drained(company).settled) == {"done": 1}
+    assert company.live()[key("bill", bill)] == Decimal(bill["billAmount"])
+    company.require_proof()
+
+
+def test_a_void_and_a_cancelled_bill_are_seen(company: Company) -> None:
+    live = company.live()
+    invoice = next(one for one in company.records("servicetitan", "invoices") if key("invoice", one) in live)
+    bill = next(one for one in company.records("servicetitan", "bills") if key("bill", one) in live)
+    company.business("void_invoice", invoice_id=invoice["id"])
+    company.business("set_fields", entity="bills", record_id=bill["id"], fields={"active": False})
+    deliver(company, ("invoice.voided", invoice["id"]), ("bill.canceled", bill["id"]))
+    assert dict(drained(company).settled) == {"done": 2}
+    assert not {key("invoice", invoice), key("bill", bill)} & company.live().keys()
+    company.require_proof()
+
+
+def test_an_event_about_a_day_before_our_first_posts_nothing(company: Company) -> None:
+    """Polling would never read it, so an event must not post it either."""
+    line = {"type": "Service", "quantity": "1", "price": "10.00"}
+    (invoice,) = company.business("add_invoice", business_unit_id=101, lines=[line])
+    old = {"modifiedOn": "2026-09-12T10:00:00.0000000Z", "invoiceDate": "2026-09-12T00:00:00Z"}
+    company.business("set_fields", entity="invoices", record_id=invoice["id"], fields=old)
+    deliver(company, ("invoice.created", invoice["id"]))
+    assert dict(drained(company).settled) == {"ignored": 1}
+    assert "not the integration's" in reasons(company)[-1]
+    assert not company.postings(key("invoice", invoice))
+    company.business("set_fields", entity="invoices", record_id=invoice["id"], fields={"syncStatus": "Pending"})
+
+
+def test_what_was_read_earlier_never_goes_back_over_what_an_event_posted(company: Company) -> None:
+    live = company.live()
+    invoice = next(one for one in company.records("servicetitan", "invoices")
+                   if key("invoice", one) in live and one["items"] and one["adjustmentToId"] is None)  # fmt: skip
+    company.business("touch", entity="invoices", record_ids=[invoice["id"]])
+    company.read([LATE])  # a day's run has read the record …
+    price = Decimal(invoice["items"][0]["price"]) + 3
+    (changed,) = company.business("edit_invoice_line", invoice_id=invoice["id"], price=str(price))
+    deliver(company, ("invoice.updated", invoice["id"]))
+    drained(company)  # … when an event posts a newer version
+    assert company.post([LATE]).sent == 0
+    assert company.live()[key("invoice", invoice)] == Decimal(changed["total"])
+    company.require_proof()
+
+
+def test_a_target_that_is_down_loses_nothing(company: Company) -> None:
+    line = {"type": "Service", "quantity": "1", "price": "55.00"}
+    (invoice,) = company.business("add_invoice", business_unit_id=101, lines=[line])
+    deliver(company, ("invoice.created", invoice["id"]))
+    company.arm("qad", {"action": "drop_before", "match": {"path": "/api/"}, "count": None})
+    with pytest.raises(Exception, match="demo_qad"):
+        drained(company)
+    company.disarm()
+    (row,) = company.rows("SELECT n, attempts, reason FROM inbox_event WHERE state = 'pending'")
+    assert row.attempts == 1 and "demo_qad" in row.reason
+    with company.session() as session:
+        postpone(session.engine, [row.n], seconds=0, reason="test")
+    assert dict(drained(company).settled) == {"done": 1}
+    assert company.live()[key("invoice", invoice)] == Decimal("55.00") + Decimal(invoice["salesTax"])
+    company.require_proof()
+
+
+def test_a_drain_that_is_killed_anywhere_goes_on(company: Company) -> None:
+    line = {"type": "Service", "quantity": "1", "price": "33.00"}
+    made = [company.business("add_invoice", business_unit_id=101, lines=[line])[0] for _ in range(4)]
+    deliver(company, *(("invoice.created", one["id"]) for one in made))
+    # Killed while it waits for an answer: of reading, of a write that was applied, of the read-back.
+    for system, path in (("servicetitan", "/invoices"), ("qad", "/api/erp/"), ("qad", "/api/")):
+        company.arm(system, {"action": "delay", "seconds": 20, "match": {"path": path}, "count": None})
+        program = (
+            "from st_pipelines.integrations.registry import load_integration; "
+            "from st_pipelines.integrations.session import Session; from st_pipelines.settings import Settings; "
+            "from st_pipelines.integrations.events import drain; s = Settings(); "
+            "drain(Session(load_integration(s.mappings / 'demo_qad'), s), 'killed', 'test')"
+        )
+        with company._process(program) as process:
+            company.saw(system, path)
+            process.kill()
+        company.disarm()
+    done = drained(company)
+    for _ in range(5):
+        if not inbox(company).get("pending"):
+            break
+        with company.session() as session:
+            numbers = [row.n for row in company.rows("SELECT n FROM inbox_event WHERE state = 'pending'")]
+            postpone(session.engine, numbers, seconds=0, reason="test")
+        done = drained(company)
+    assert not inbox(company).get("pending"), done
+    company.require_proof()
+
+
+def test_partitions_of_events_go_when_their_days_are_sealed(company: Company) -> None:
+    with company.session() as session:
+        flow = session.road.flow("invoices")
+        keys = [one for one in session.store.partitions("demo_qad", "mapped", flow.name) if events_read_at(one)]
+        assert len(keys) >= 4
+        assert remove_covered(session) == []  # the day in progress was read before some of them
+    company.run([LATE])
+    before = company.live()
+    with company.session() as session:
+        removed = remove_covered(session)
+        left = [one for one in session.store.partitions("demo_qad", "mapped", flow.name) if events_read_at(one)]
+        assert not [one for one in session.store.partitions("demo_qad", "source", "invoices") if one in removed]
+    assert removed and not set(left) & set(removed)
+    assert company.run([LATE]).sent == 0 and company.live() == before
     company.require_proof()

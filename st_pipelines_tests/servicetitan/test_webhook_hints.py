@@ -86,6 +86,8 @@ def test_an_event_about_something_else_is_not_taken_for_a_known_one(event: str) 
 
 def test_a_contact_is_read_through_its_customer() -> None:
     assert read_hint("contact.updated", body(data={"id": 7}, customerId=9)) == Hint("customers", 9, "contact.updated")
+    inside = body(data={"id": 7, "customerId": 9})
+    assert read_hint("customer-contact.created", inside) == Hint("customers", 9, "customer-contact.created")
     found = read_hint("contact.updated", body(data={"id": 7}))
     assert isinstance(found, NoHint) and found.kind == "no id"
 

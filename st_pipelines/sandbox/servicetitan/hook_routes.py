@@ -8,10 +8,12 @@ POST   /_sandbox/webhooks/replay   {"numbers": [...]} or {"state": "failed"}; gi
 POST   /_sandbox/webhooks/emit     {"entities": [...], "ids": [...], "modifiedOnOrAfter": "…", "modifiedBefore": "…",
                                    "verb": "updated"}: an event for each such record as it stands, in the order in
                                    which they were modified; gives {"announced": n}
+POST   /_sandbox/webhooks/settle   answers when nothing is to be sent any more: {"states": {state: n}}
 POST   /_sandbox/webhooks/faults   one ``faults.Fault`` or a list; ``match.path`` is searched in ``/<event>``,
                                    ``match.body`` in the record's id. GET shows them, DELETE disarms all
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -52,6 +54,7 @@ class HookRoutes:
             "/_sandbox/webhooks/log": (("GET",), self._log),
             "/_sandbox/webhooks/replay": (("POST",), self._replay),
             "/_sandbox/webhooks/emit": (("POST",), self._emit),
+            "/_sandbox/webhooks/settle": (("POST",), self._settle),
             "/_sandbox/webhooks/faults": (("GET", "POST", "DELETE"), self._faults),
         }
 
@@ -107,6 +110,10 @@ class HookRoutes:
         for _, entity, record in sorted(chosen, key=lambda one: (one[0], one[2]["id"])):
             self._sender.announce(entity, record, order.verb)
         return ExactJson({"announced": len(chosen)})
+
+    async def _settle(self, _: Request) -> Response:
+        await self._sender.settled()
+        return ExactJson({"states": Counter(one.state for one in self._sender.log)})
 
     async def _faults(self, request: Request) -> Response:
         board = self._sender.board

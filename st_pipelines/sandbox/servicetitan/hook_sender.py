@@ -63,6 +63,11 @@ class HookSender:
         """Deliveries that will still be tried without anybody asking for it."""
         return sum(one.state == "waiting" for one in self.log)
 
+    async def settled(self) -> None:
+        """Returns when nothing will be sent any more by itself."""
+        while (self._worker is not None and not self._worker.done()) or self._tasks:
+            await asyncio.wait({*self._tasks, *([self._worker] if self._worker else [])})
+
     def register(self, hook: Hook) -> int:
         number = max(self.hooks, default=0) + 1
         self.hooks[number] = hook

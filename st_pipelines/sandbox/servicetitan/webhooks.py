@@ -22,7 +22,7 @@ Announce = Callable[[str, Record, str], None]  # (entity, record, "created" or "
 SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "invoices": ("invoice",), "payments": ("payment",), "bills": ("inventory", "bill"), "customers": ("customer",),
     "vendors": ("vendor",), "purchase_orders": ("purchase", "order"), "receipts": ("receipt",),
-    "locations": ("location",), "jobs": ("job",),
+    "customer_contacts": ("customer", "contact"), "locations": ("location",), "jobs": ("job",),
 }  # fmt: skip
 NAMINGS: Mapping[str, Callable[[tuple[str, ...], str], str]] = {
     "dotted": lambda words, verb: f"{'-'.join(words)}.{verb}",

@@ -7,7 +7,7 @@ understood is told with its reason and is no loss: the day of modification is re
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -32,6 +32,7 @@ _MODULES = frozenset({"accounting", "crm", "inventory"})
 _EVENT_FIELDS = ("eventType", "event_type", "eventName", "event_name", "event", "type")
 _RECORD_FIELDS = ("data", "payload", "record", "resource", "object")
 _ID_FIELDS = ("entityId", "entity_id", "recordId", "record_id", "resourceId", "resource_id", "objectId", "object_id")
+_CUSTOMER = ("customerId", "customer_id")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _LARGEST_ID = 2**63 - 1
 _LONGEST_NAME = 100
@@ -74,12 +75,18 @@ def read_hint(event_type: str, body: bytes, names: Mapping[str, str] | None = No
     if entity == IGNORED:
         return NoHint("ignored event", f"the event {_shown(event)} is not wanted", _shown(event))
     if entity == "customer_contacts":  # their list takes no ids of its own: the customer is read with all of them
-        entity, found = "customers", _number(_first(content, ("customerId", "customer_id")))
+        entity = "customers"
+        found = next((one for place in (*_inner(content), content) if (one := _first(place, _CUSTOMER))), None)
     else:
         found = next(_ids(content, entity), None)
     if found is None:
         return NoHint("no id", f"the event {_shown(event)} names no {entity} id where one is looked for", _shown(event))
     return Hint(entity, found, _shown(event))
+
+
+def _inner(content: Mapping[str, Any], *more: str) -> list[Mapping[str, Any]]:
+    """The objects that may be the record itself."""
+    return [content[name] for name in (*_RECORD_FIELDS, *more) if isinstance(content.get(name), dict)]
 
 
 def _event_of(content: Mapping[str, Any]) -> str:
@@ -114,15 +121,13 @@ def _ids(content: Mapping[str, Any], entity: str) -> Iterator[int]:
     """Candidates, the most telling place first: the record itself, a field named after the entity, a general one.
     A bare ``id`` beside an envelope may be the event's own and counts only where the body is the record."""
     own = _own_fields(entity)
-    inner = [
-        content[name] for name in (*_RECORD_FIELDS, own[0].removesuffix("Id")) if isinstance(content.get(name), dict)
-    ]
+    inner = _inner(content, own[0].removesuffix("Id"))
     places = [(one, ("id", "Id", "ID", *own, *_ID_FIELDS)) for one in inner]
     places.append((content, (*own, *_ID_FIELDS)))
     if not inner:
         places.append((content, ("id", "Id", "ID")))
     for place, fields in places:
-        found = _number(_first(place, fields))
+        found = _first(place, fields)
         if found is not None:
             yield found
 
@@ -136,8 +141,9 @@ def _own_fields(entity: str) -> tuple[str, ...]:
     return tuple(fields)
 
 
-def _first(place: Mapping[str, Any], fields: tuple[str, ...]) -> Any:
-    return next((place[name] for name in fields if _number(place.get(name)) is not None), None)
+def _first(place: Mapping[str, Any], fields: Sequence[str]) -> int | None:
+    """The first of these fields that holds an id."""
+    return next((found for name in fields if (found := _number(place.get(name))) is not None), None)
 
 
 def _number(value: Any) -> int | None:
