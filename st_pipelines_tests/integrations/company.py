@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -230,6 +231,13 @@ class Company:
 
     def arm(self, system: str, *faults: Record) -> None:
         self.control(system, "faults", list(faults))
+
+    def await_fault(self, system: str) -> None:
+        """Returns when an armed failure of this system has fired: a request is there and has no answer yet."""
+        until = time.monotonic() + 60
+        while not any(one["fired"] for one in self.control(system, "faults")["faults"]):
+            assert time.monotonic() < until, f"{system} was never asked"
+            time.sleep(0.02)  # the sandbox tells nobody of a request before it has answered it
 
     def disarm(self) -> dict[str, int]:
         """How often each armed action fired; all are off afterwards."""
