@@ -2,7 +2,7 @@
 documents were read after it, to the end of their days: they hold every record in it, or a later day holds a newer one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -65,7 +65,7 @@ def remove_covered(session: Session) -> list[str]:
             keys.setdefault(key, []).append(flow.name)
     removed = []
     for key, flows in keys.items():
-        if all(_is_covered(session, flow, key, read) for flow in flows):
+        if _is_covered(session, flows, key, read):
             for flow_name in flows:
                 store.remove(name, LAYER, flow_name, key)
             for entity in road.source.daily:
@@ -74,17 +74,18 @@ def remove_covered(session: Session) -> list[str]:
     return removed
 
 
-def _is_covered(session: Session, flow_name: str, key: str, read: dict[tuple[str, str], int]) -> bool:
-    name, store = session.integration.name, session.store
-    read_at = events_read_at(key) or 0
-    flow, days = session.road.flow(flow_name), set[date]()
-    if flow.reconciled_kinds:  # parties may be older than our first day: polling reads them with what names them
-        modified = store.read_table(name, LAYER, flow_name, key, ["modified_on"])["modified_on"]
-        days = {local_day(session, at) for at in pc.unique(modified).to_pylist() if at is not None}
-    days = days or {date.fromisoformat(key.partition("_")[0])}
+def _is_covered(session: Session, flows: Sequence[str], key: str, read: Mapping[tuple[str, str], int]) -> bool:
+    """Parties count with the documents that name them, for polling reads them so; without documents the day on which
+    they were read counts."""
+    name, store, read_at, days = session.integration.name, session.store, events_read_at(key) or 0, set[date]()
+    for flow in map(session.road.flow, flows):
+        if flow.reconciled_kinds:
+            modified = store.read_table(name, LAYER, flow.name, key, ["modified_on"])["modified_on"]
+            days |= {local_day(session, at) for at in pc.unique(modified).to_pylist() if at is not None}
     return all(
-        read.get((entity, day.isoformat()), 0) > read_at and store.has_table(name, LAYER, flow_name, day.isoformat())
-        for day in days for entity in flow.reads
+        read.get((entity, day.isoformat()), 0) > read_at and store.has_table(name, LAYER, flow, day.isoformat())
+        for day in days or {date.fromisoformat(key.partition("_")[0])}
+        for flow in flows for entity in session.road.flow(flow).reads
     )  # fmt: skip
 
 

