@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from st_pipelines.reconciliation.visible import visible
 
@@ -49,15 +50,16 @@ def watching(console: Console, job: str, steps: int) -> Iterator[Watched]:
         watched = Watched(job, steps)
         yield watched
     else:
+        rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         columns = (
-            TextColumn("{task.description}", markup=False), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(16), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[step]}", markup=False),
-            TextColumn("{task.fields[said]}", style="dim", markup=False),
+            TextColumn("{task.fields[said]}", style="dim", markup=False, table_column=rest),
         )  # fmt: skip
         # Dagster catches what a step writes on stdout and stderr: the bar goes to the terminal itself.
         with (
             os.fdopen(os.dup(console.file.fileno()), "w") as terminal,
-            Progress(*columns, console=Console(file=terminal), transient=True) as bar,
+            Progress(*columns, console=Console(file=terminal, width=console.width), transient=True, expand=True) as bar,
         ):
             watched = Watched(job, steps, bar, bar.add_task(job, total=steps, step="", said=""))
             yield watched

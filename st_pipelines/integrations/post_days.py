@@ -14,7 +14,7 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.align_parties import align, record_aligned
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
-from st_pipelines.integrations.planned import first_to_plan, remember
+from st_pipelines.integrations.planned import Planned, first_to_plan
 from st_pipelines.integrations.road import Fact, Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import stored_documents
@@ -53,7 +53,7 @@ def post_days(
     document that waited for these days' goods goes out too."""
     integration, parties = session.integration, set[str]()
     keys = [day.isoformat() for day in days]
-    planned_before = first_to_plan(session, flow, keys)
+    planned_before, planned = first_to_plan(session, flow, keys), Planned(session, flow)
     for place, key in enumerate(keys):
         if place < planned_before:
             plan_day(session, flow, key, (), run_id, actor)
@@ -61,8 +61,8 @@ def post_days(
         digest = session.store.manifest(integration.name, LAYER, flow.name, key).digest
         documents = list(stored_documents(session, flow, [key]))
         parties |= plan_day(session, flow, key, documents, run_id, actor)
-        if session.store.manifest(integration.name, LAYER, flow.name, key).digest == digest:
-            remember(session, flow, key, digest, documents)
+        planned.note(key, digest, documents)
+    planned.keep()
     context = session.context(run_id, actor)
     settings = pace(session.target)
     summary = post(session.engine, session.target, integration.name, [flow.name], context, mark=session.mark,
