@@ -1,7 +1,9 @@
 """A month that is posted already, run once more: what the asset bodies do, what is sent, what is asked.
 
 The first run goes through Dagster as ``st-pipelines demo`` does. The second calls what the bodies of all three jobs
-call (reference data, days, period), so that Dagster and process start are not in it; a third goes through Dagster.
+call (reference data, days, period), so that Dagster and process start are not in it; a last one goes through Dagster.
+The write-back has marked documents in the source, so the first of the later runs finds days that changed and is told
+apart; the others find nothing new.
 """
 
 import os
@@ -19,7 +21,7 @@ from rich.console import Console
 from st_pipelines.integrations.session import Session
 from st_pipelines.sandbox.server import RunningSandbox
 
-TIMES = 3  # the quickest counts: the machine is shared
+TIMES = 3  # of the runs that find nothing new; the quickest counts: the machine is shared
 
 
 def run() -> list[dict[str, Any]]:
@@ -40,7 +42,7 @@ def run() -> list[dict[str, Any]]:
         if not seen(company.sandbox)[1]:
             raise RuntimeError("the first run wrote nothing: there is nothing to run a second time")
         walls, cpus, parts, sent = [], [], dict[str, float](), 0
-        for _ in range(TIMES):
+        for _ in range(1 + TIMES):
             seen(company.sandbox)
             with Session(company.integration, company.settings) as session:
                 took = dict[str, float]()
@@ -48,7 +50,7 @@ def run() -> list[dict[str, Any]]:
                 sent += _work(session, days, took)
                 walls.append(time.monotonic() - wall)
                 cpus.append(time.process_time() - cpu)
-            if walls[-1] == min(walls):
+            if len(walls) > 1 and walls[-1] == min(walls[1:]):
                 parts = took
             asked, writes = seen(company.sandbox)
             sent += writes
@@ -58,8 +60,9 @@ def run() -> list[dict[str, Any]]:
         sent += seen(company.sandbox)[1]
     shown = ", ".join(f"{name} {seconds:.2f}" for name, seconds in parts.items())
     return [
-        _row("second run of a posted month: work", min(walls), "s", 3.0, f"{len(days)} days; elapsed: {shown}"),
-        _row("the same, CPU of our process", min(cpus), "s", None, f"the quickest of {TIMES}"),
+        _row("second run of a posted month: work", min(walls[1:]), "s", 3.0, f"{len(days)} days; elapsed: {shown}"),
+        _row("the same, CPU of our process", min(cpus[1:]), "s", None, f"the quickest of {TIMES}"),
+        _row("the run that finds our own marks", walls[0], "s", None, f"CPU {cpus[0]:.1f} s; days are made again"),
         _row("writes sent in all later runs", sent, "writes", 0, "counted by us and by QAD"),
         *(_row(f"requests to {system}", count, "requests", None, "") for system, count in asked.items()),
         _row("the same through Dagster", through[0], "s", None, f"CPU {through[1]:.1f} s; three jobs with all events"),
