@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, tuple_
+from sqlalchemy import Connection, Engine, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from st_pipelines.database.engine import now_us, transaction
@@ -19,7 +19,8 @@ _INSERT = {
     "postgresql": postgresql.insert(inbox_event).on_conflict_do_nothing(),
 }
 
-_PROBE = arrival("readyz", b"")
+_PROBE = arrival(" probe", b"", unusable="a probe")  # no connection has such a name
+_TAKE_OUT = delete(inbox_event).where(inbox_event.c.connection == _PROBE.connection)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ def store(engine: Engine, arrived: Sequence[Arrival]) -> Stored:
 
 
 def check_writable(engine: Engine) -> None:
-    """Writes a delivery and takes it back. Raises ``SQLAlchemyError`` where the inbox cannot be written."""
-    with engine.connect() as connection, connection.begin() as undone:
+    """Writes a delivery, takes it out again and commits both: only a commit meets a full disk. Raises
+    ``SQLAlchemyError`` where the inbox cannot be written."""
+    with transaction(engine) as connection:
         _insert(connection, [_PROBE], now_us(connection))
-        undone.rollback()
+        connection.execute(_TAKE_OUT)
 
 
 def _insert(connection: Connection, arrived: Sequence[Arrival], now: int) -> int:

@@ -6,6 +6,7 @@ themselves, because their standard input closes.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,13 +43,13 @@ def serve(options: Options, announce: Announce) -> None:
         serving_metrics(options, sum_of_workers(folder)) as metrics,
     ):
         addresses = {"webhooks": webhooks, "metrics": metrics}
-        _Workers(options, listener.fileno(), folder).run(lambda: announce(addresses))
+        _Workers(options, listener, folder).run(lambda: announce(addresses))
 
 
 class _Workers:
     """The worker processes and what happens when one of them ends."""
 
-    def __init__(self, options: Options, listener: int, folder: str) -> None:
+    def __init__(self, options: Options, listener: socket.socket, folder: str) -> None:
         self._options, self._listener, self._folder = options, listener, folder
         self._running: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._stopping = False
@@ -71,9 +72,10 @@ class _Workers:
                 worker.wait()
 
     def _start(self) -> "subprocess.Popen[bytes]":
+        door = self._listener.fileno()
         worker = subprocess.Popen(
-            [sys.executable, "-m", "st_pipelines.receivers.worker", str(self._listener)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, pass_fds=(self._listener,), process_group=0,
+            [sys.executable, "-m", "st_pipelines.receivers.worker", str(door)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, pass_fds=(door,), process_group=0,
             env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": self._folder},
         )  # fmt: skip
         assert worker.stdin is not None
@@ -95,9 +97,11 @@ class _Workers:
         if self._stopping:
             return
         time.sleep(max(0.0, _SHORTEST_LIFE_S - (time.monotonic() - started)))
-        self._start()
+        if not self._stopping:
+            self._start()
 
     def _stop(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         self._stopping = True
+        self._listener.close()  # or the kernel would go on taking connections for nobody
         for worker, _ in self._running.values():
             worker.terminate()
