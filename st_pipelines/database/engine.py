@@ -99,6 +99,9 @@ def _impatient_postgresql(patience_s: float) -> Callable[[Any, Any], None]:
 
 def _begin_sqlite(connection: Connection) -> None:
     read_only = bool(connection.get_execution_options().get("read_only", False))
-    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+    # Kept with the pooled connection: this pragma makes SQLite parse all its statements again, with their triggers.
+    if connection.info.get("query_only", False) != read_only:
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+        connection.info["query_only"] = read_only
     # A deferred transaction that reads first and then writes fails at once with SQLITE_BUSY (C1).
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
