@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -79,6 +80,10 @@ def run_worker(
         backlog=BACKLOG, ssl_certfile=options.certificate or None, ssl_keyfile=options.certificate_key or None,
     )  # fmt: skip
     server = Server(config, answering)
+    gc.freeze()  # what was loaded stays: a full collection would stop the door for a tenth of a second
+    # The thread that commits gives the interpreter away at each call into the database, and would get it back only
+    # after 5 ms of a busy door.
+    sys.setswitchinterval(0.0005)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()

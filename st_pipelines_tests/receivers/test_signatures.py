@@ -1,7 +1,6 @@
 """W1-W3: only what is signed comes in, both spellings, two secrets, and strangers learn nothing."""
 
 import hashlib
-import statistics
 import time
 from itertools import product
 
@@ -81,8 +80,8 @@ def test_strangers_all_wait_as_long() -> None:
             began = time.perf_counter()
             assert not signed(body, shown, signers)
             times.append(time.perf_counter() - began)
-    medians = [statistics.median(times) for times in took]
-    assert max(medians) < 1.3 * min(medians), medians
+    fastest = [min(times) for times in took]  # what another process took from one of them is not in it
+    assert max(fastest) < 1.3 * min(fastest), fastest
 
 
 @given(st.binary(max_size=80) | st.text("0123456789abcdefABCDEF=-_+/ ", max_size=90).map(str.encode))
