@@ -16,6 +16,7 @@ import httpx
 from rich.console import Console
 
 from st_pipelines.cli.demo_company import WEBHOOK_KEY, DemoCompany
+from st_pipelines.cli.demo_progress import watching
 
 # In the order in which a day reads them; the sandbox tells of them in the order in which they were modified.
 TOLD = ("customers", "customer_contacts", "locations", "vendors", "purchase_orders", "receipts", "invoices", "payments",
@@ -61,27 +62,29 @@ def tell_month(company: DemoCompany, first: date, last: date) -> int:
 
 def run_told(company: DemoCompany, first: date, last: date, progress: Console) -> None:
     """Reference data, then all that the sandbox tells of these days, then the month; all as Dagster runs."""
-    from st_pipelines.assets.launch import run_job
-    from st_pipelines.definitions import defs
     from st_pipelines.integrations.event_inbox import peek
 
     name = company.integration.name
-    with progress.status(f"Dagster runs {name}_reference …"):
-        run_job(defs, f"{name}_reference")
+    _run(progress, f"{name}_reference")
     with receiving() as receiver, progress.status("ServiceTitan tells of its month …"):
         register(company, receiver)
         told = tell_month(company, first, last)
-    progress.print(f"{told:,} events were received")
+    progress.print(f"{told:,} events were received", highlight=False)
     for _ in range(MOST_RUNS):
-        waiting = peek(company.integration, company.settings).waiting
-        if not waiting:
+        if not peek(company.integration, company.settings).waiting:
             break
-        with progress.status(f"Dagster runs {name}_events, {waiting:,} events wait …"):
-            run_job(defs, f"{name}_events")
+        _run(progress, f"{name}_events")
     else:
         raise RuntimeError(f"the inbox is not empty after {MOST_RUNS} runs; open Dagster on {company.settings.home}")
-    with progress.status(f"Dagster runs {name}_period …"):
-        run_job(defs, f"{name}_period", first)
+    _run(progress, f"{name}_period", first)
+
+
+def _run(progress: Console, job: str, *days: date) -> None:
+    from st_pipelines.assets.launch import run_job, steps_of
+    from st_pipelines.definitions import defs
+
+    with watching(progress, job, steps_of(defs, job)) as watched:
+        run_job(defs, job, *days, heard=watched.heard)
 
 
 def _control(company: DemoCompany, name: str, body: object) -> dict[str, Any]:
