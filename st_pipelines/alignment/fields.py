@@ -60,7 +60,7 @@ def seen(record: PartyRecord, side: str) -> dict[str, str]:
     return {f"{name}.{side}": digest(value(record, name)) for name in FIELDS}
 
 
-def at_one(source: PartyRecord, target: PartyRecord, written: Collection[str]) -> dict[str, str]:
+def at_one(source: PartyRecord, target: PartyRecord, written: Collection[str] = ()) -> dict[str, str]:
     """What to remember after a write: the fields that were written, and those in which both are equal anyway. A field
     that only the target changed is left as it was: that change is still to travel the other way."""
     mine, theirs = seen(source, SOURCE), seen(target, TARGET)
@@ -71,9 +71,9 @@ def at_one(source: PartyRecord, target: PartyRecord, written: Collection[str]) -
     return found
 
 
-def at_rest(owners: Owners) -> tuple[str, ...]:
-    """What is kept while nothing moves: all that the source does not own."""
-    return tuple(name for name in FIELDS if owners.get(name, SOURCE) != SOURCE)
+def at_rest(owners: Owners, side: str = SOURCE) -> tuple[str, ...]:
+    """What is kept while nothing moves: all that this side does not own."""
+    return tuple(name for name in FIELDS if owners.get(name, SOURCE) != side)
 
 
 def moved(record: PartyRecord, side: str, agreed: Mapping[str, str], owners: Owners) -> bool:
@@ -83,27 +83,23 @@ def moved(record: PartyRecord, side: str, agreed: Mapping[str, str], owners: Own
                for name in FIELDS if owners.get(name) == "last_change")  # fmt: skip
 
 
-def settle(owners: Owners, source: PartyRecord, target: PartyRecord, agreed: Mapping[str, str]) -> Settled:
-    """What may be written to the target now."""
-    keeps: list[str] = []
-    conflicts: list[Conflict] = []
+def settle(owners: Owners, here: PartyRecord, there: PartyRecord, agreed: Mapping[str, str], side: str = SOURCE
+           ) -> Settled:  # fmt: skip
+    """What may be written to the other side now. ``side``: on which side of the links ``here`` stands."""
+    other, keeps, conflicts = TARGET if side == SOURCE else SOURCE, list[str](), list[Conflict]()
     for name in FIELDS:
         owner = owners.get(name, SOURCE)
-        if owner == SOURCE:
+        if owner == side:
             continue
-        if owner == "last_change":
-            here, there = value(source, name), value(target, name)
-            source_moved, target_moved = _moved(name, here, SOURCE, agreed), _moved(name, there, TARGET, agreed)
-            if here == there or not source_moved:
-                keeps.append(name)
-            elif not target_moved or not there:
-                continue  # only the source moved, or the target has nothing to lose
-            elif not here and f"{name}.{SOURCE}" not in agreed:
-                keeps.append(name)  # first contact, and the source has nothing to say
-            else:
-                conflicts.append(Conflict(name, here, there))
-        else:
+        mine, theirs = value(here, name), value(there, name)
+        if owner == other or mine == theirs or not _moved(name, mine, side, agreed):
             keeps.append(name)
+        elif not _moved(name, theirs, other, agreed) or not theirs:
+            continue  # only this side moved, or the other has nothing to lose
+        elif not mine and f"{name}.{side}" not in agreed:
+            keeps.append(name)  # first contact, and this side has nothing to say
+        else:
+            conflicts.append(Conflict(name, mine, theirs) if side == SOURCE else Conflict(name, theirs, mine))
     return Settled(tuple(keeps), conflicts)
 
 

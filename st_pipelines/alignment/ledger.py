@@ -27,7 +27,7 @@ _made = text(
     "AND p.state = 'posted' AND p.op = 'create' AND NOT EXISTS (SELECT 1 FROM posting q WHERE "
     "q.integration = p.integration AND q.doc_key = p.doc_key AND q.seq > p.seq AND q.state = 'posted' "
     "AND q.op IN ('create', 'void', 'delete')) AND NOT EXISTS (SELECT 1 FROM party_link l WHERE l.integration = :book "
-    "AND l.kind = :role AND l.source_id = p.doc_key "
+    "AND l.kind = :role AND (l.source_id = p.doc_key OR l.target_id = p.doc_key) "
     "AND (l.state = 'linked' OR (l.state = 'ended' AND l.how <> 'rule'))) "
     "ORDER BY p.posting_id"
 )

@@ -21,7 +21,7 @@ from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.posting.context import RunContext, ledger_transaction
 from st_pipelines.posting.needs import chunks
 
-CREATED, PERSON, PROPOSED = "created", "person", "rule"
+CREATED, CREATED_BACK, PERSON, PROPOSED = "created", "created in the source", "person", "rule"
 
 
 class LinkRefused(ValueError):
@@ -48,8 +48,13 @@ class Link:
 
     @property
     def was_there(self) -> bool:
-        """The record on the other side was there before us."""
+        """The record on the target's side was there before us."""
         return self.how != CREATED
+
+    @property
+    def was_there_before(self) -> bool:
+        """The record on the source's side was there before us."""
+        return self.how != CREATED_BACK
 
 
 _columns = select(*(party_link.c[name] for name in Link.__slots__))
@@ -101,14 +106,16 @@ def record_found(engine: Engine, context: RunContext, book: str, kind: str, cert
             _propose_or_link(connection, context, book, kind, match, "proposed", PROPOSED, now)
 
 
-def record_created(engine: Engine, context: RunContext, book: str, kind: str,
-                   pairs: Iterable[tuple[str, str]]) -> None:  # fmt: skip
-    """Links parties with the records that posting made of them. Pairs of (source id, target id)."""
+def record_created(
+    engine: Engine, context: RunContext, book: str, kind: str, pairs: Iterable[tuple[str, str]], how: str = CREATED
+) -> None:
+    """Links parties with the records that posting made of them. Pairs of (source id, target id). A pair that has a live
+    row stays as it is."""
     with ledger_transaction(engine) as connection:
         now = now_us(connection)
         for source_id, target_id in pairs:
             if not _row(connection, book, kind, source_id, target_id):
-                _insert(connection, context, book, kind, source_id, target_id, "linked", CREATED, -1, {}, context.actor,
+                _insert(connection, context, book, kind, source_id, target_id, "linked", how, -1, {}, context.actor,
                         "made by posting", now)  # fmt: skip
 
 
@@ -138,6 +145,7 @@ def link(engine: Engine, context: RunContext, book: str, kind: str, source_id: s
     _require_name(by, reason)
     with ledger_transaction(engine) as connection:
         now = now_us(connection)
+        source_id, target_id = _as_proposed(connection, book, kind, source_id, target_id)
         for other in _touching(connection, book, kind, source_id, target_id, ("linked",)):
             if (other.source_id, other.target_id) == (source_id, target_id):
                 return other.link_id
@@ -164,6 +172,7 @@ def separate(engine: Engine, context: RunContext, book: str, kind: str, source_i
     _require_name(by, reason)
     with ledger_transaction(engine) as connection:
         now = now_us(connection)
+        source_id, target_id = _as_proposed(connection, book, kind, source_id, target_id)
         held = _row(connection, book, kind, source_id, target_id)
         if held and held.state == "linked":
             raise LinkRefused(f"{source_id} and {target_id} are linked: end that first, st-pipelines parties unlink "
@@ -263,6 +272,12 @@ def _row(connection: Connection, book: str, kind: str, source_id: str, target_id
     )
     row = connection.execute(asked, {"book": book, "kind": kind}).first()
     return _link(row) if row is not None else None
+
+
+def _as_proposed(connection: Connection, book: str, kind: str, one: str, other: str) -> tuple[str, str]:
+    """A person may name the two in either order; a proposal says which side is which."""
+    turned = not _row(connection, book, kind, one, other) and _row(connection, book, kind, other, one)
+    return (other, one) if turned else (one, other)
 
 
 def _touching(connection: Connection, book: str, kind: str, source_id: str, target_id: str,

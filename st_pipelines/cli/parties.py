@@ -20,6 +20,7 @@ Source = Annotated[str, typer.Argument(help="The party on the source's side, e.g
 Other = Annotated[str, typer.Argument(help="The record on the other side, e.g. QAD:CUST:customer:C0000007.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; it goes into the audit trail.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit trail.")]
+_ROLES = ("customer", "vendor")
 _SHOWN = ("name", "address", "emails", "phones", "tax_id", "active", "modified")
 
 
@@ -107,6 +108,33 @@ def unlink(source: Source, by: By, reason: Reason, integration: Name = "") -> An
         ended = links.unlink(engine, _context(chosen, by), chosen.link_book, _role(source, source), source, by=by,
                              reason=reason)  # fmt: skip
     return Answer({"link": ended}, (text(f"The link of {source} has ended."),))
+
+
+@app.command("back")
+@answering
+def back(
+    integration: Name = "",
+    kind: Annotated[str, typer.Option("--kind", help="customer or vendor; both where nothing is said.")] = "",
+) -> Answer:
+    """Send what only the other side has, or changed, to the source now; a second time nothing is written."""
+    from st_pipelines.integrations.parties_back import send_back
+
+    if kind and kind not in ("customer", "vendor"):
+        raise Usage("--kind is customer or vendor")
+    run_id = f"cli-{uuid4().hex[:12]}"
+    with opened.session(opened.integration(integration).name) as session:
+        done = [send_back(session, role, run_id, "command line") for role in ((kind,) if kind else _ROLES)]
+    rows = [(one.role, one.read, one.linked, one.in_step, one.sent, one.proposed, len(one.conflicts), one.held,
+             one.stopped) for one in done]  # fmt: skip
+    headings = ("role", "read", "linked", "in_step", "sent", "doubtful", "conflicts", "held", "stopped")
+    waits = any(one.proposed or one.conflicts or one.held or one.stopped for one in done)
+    return Answer([as_plain(one) for one in done], (table(headings, rows),), OPEN if waits else CLEAN)
+
+
+def as_plain(done: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(done)
 
 
 def _context(integration: "Integration", by: str) -> "RunContext":

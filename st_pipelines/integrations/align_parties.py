@@ -60,7 +60,7 @@ def record_aligned(session: Session, flow: Flow, context: RunContext, keys: Coll
     book, side = session.integration.link_book, _target(session)
     made = ledger.made_without_link(session.engine, session.integration.name, kind, book, role)
     if made:
-        pairs = [(key, side.reference(role, target_id)) for key, target_id in made.items()]
+        pairs = [(key, side.reference(session.target_client, role, target_id)) for key, target_id in made.items()]
         links.record_created(session.engine, context, book, role, pairs)
     owners = _owners(session, role)
     if keys and "last_change" in owners.values():

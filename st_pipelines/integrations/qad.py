@@ -108,7 +108,7 @@ def _target_id(reference: str) -> str:
     return id_of(reference)
 
 
-def _reference(role: str, identifier: str) -> str:
+def _reference(client: Any, role: str, identifier: str) -> str:
     from st_pipelines.systems.qad.party_records import reference_of_id
 
     return reference_of_id(role, identifier)

@@ -110,19 +110,20 @@ class Events(_Strict):
 
 
 class PartyRules(_Strict):
-    """``create``: whether a party that only the source has is made in the target. ``fields``: who has the say of each
+    """``create``: whether a party that only the source has is made in the target; ``create_in_source``: whether one
+    that only the target has is made in the source. ``fields``: who has the say of each
     field where both systems have the party; the source, where nothing is said."""
 
     create: bool = True
+    create_in_source: bool = False
     fields: dict[Literal["name", "address", "email", "phone", "terms", "tax", "active"],
                  Literal["source", "target", "last_change"]] = Field(default_factory=dict)  # fmt: skip
 
 
 class Parties(_Strict):
-    """Parties are matched with those that the target has already. ``links``: the integration whose book of links is
-    used, empty for its own; the two directions between two systems share one."""
+    """Parties are matched with those that the target has already, before any is made there."""
 
-    links: str = Field(default="", pattern="^([a-z][a-z0-9_]{0,40})?$")
+    both_ways: bool = Field(default=False, description="whether what the target has or changed goes to the source")
     customer: PartyRules = PartyRules()
     vendor: PartyRules = PartyRules()
 
@@ -176,8 +177,13 @@ class Integration(IntegrationFile):
 
     @property
     def link_book(self) -> str:
-        """The book of links that this integration reads and writes."""
-        return (self.parties.links if self.parties else "") or self.name
+        """The book of links that both directions of this integration read and write."""
+        return self.name
+
+    @property
+    def back(self) -> str:
+        """Under what name the ledger keeps what goes the other way: parties of the target that the source takes."""
+        return f"{self.name}_back"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -141,7 +141,17 @@ class PartySide:
     read: Callable[[Any, str], Iterable[PartyRecord]]
     get: Callable[[Any, str, Collection[str]], Mapping[str, PartyRecord]]
     target_id: Callable[[str], str]
-    reference: Callable[[str, str], str]  # (role, id)
+    reference: Callable[[Any, str, str], str]  # (client, role, id)
+
+
+@dataclass(frozen=True)
+class PartyReturn:
+    """How a source takes parties that only the target has. ``kinds``: role to the kind that its target knows;
+    ``changeable``: by role, the fields that it lets others change."""
+
+    as_target: Callable[[Any], Target]
+    kinds: Mapping[str, str]
+    changeable: Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -182,6 +192,7 @@ class SourceSide:
     journal_telling: JournalTelling | None = None
     events: EventSide | None = None  # where it sends webhooks
     parties: PartySide | None = None
+    takes_parties: PartyReturn | None = None
 
 
 @dataclass(frozen=True)

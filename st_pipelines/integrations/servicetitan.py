@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import (
     EventHint,
@@ -19,6 +20,8 @@ from st_pipelines.integrations.road import (
     Marked,
     Marking,
     Opened,
+    PartyReturn,
+    PartySide,
     ReadAgain,
     SourceEntity,
     SourceSide,
@@ -27,6 +30,7 @@ from st_pipelines.integrations.road import (
 )
 
 if TYPE_CHECKING:
+    from st_pipelines.posting.target import Target
     from st_pipelines.reconciliation.second_witness import Journal
     from st_pipelines.store.files import Store
 
@@ -204,10 +208,37 @@ def _tell_entry(client: Any, entry: Any, in_books: bool, message: str) -> Any:
     return tell_entry(client, entry, "Synced" if in_books else "Error", message)
 
 
+def _read_parties(client: Any, role: str) -> Iterable[PartyRecord]:
+    from st_pipelines.systems.servicetitan.party_records import read_parties
+
+    return read_parties(client, role)
+
+
+def _get_parties(client: Any, role: str, references: Collection[str]) -> Mapping[str, PartyRecord]:
+    from st_pipelines.systems.servicetitan.party_records import get_parties
+
+    return get_parties(client, role, references)
+
+
+def _as_target(client: Any) -> "Target":
+    from st_pipelines.systems.servicetitan.post import ServiceTitanTarget
+
+    return ServiceTitanTarget(client)
+
+
+def _reference(client: Any, role: str, identity: str) -> str:
+    return f"ST:{client.tenant}:{role}:{identity}"
+
+
 SOURCE = SourceSide(
     system="servicetitan", daily=DAILY, reference=REFERENCE, connect=_connect, extract_days=_extract_days,
     extract_reference=_extract_reference, naming_columns=_naming_columns, named_ids=_named_ids, ping=_ping,
     journal=_journal, marking=Marking(_mark, _not_marked),
     journal_telling=JournalTelling(_journal_entries, _journal_documents, _modified_on, _is_settled, _says, _tell_entry),
     events=EventSide(_hint, _reread, _document_key),
+    parties=PartySide(_read_parties, _get_parties, lambda reference: reference.rsplit(":", 1)[1], _reference),
+    takes_parties=PartyReturn(
+        _as_target, {"customer": "field_customer", "vendor": "field_vendor"},
+        {"customer": ("name", "active"), "vendor": ("name", "address", "email", "phone", "active")},
+    ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ sandbox system has.
 import gc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ from st_pipelines.sandbox.servicetitan.journal import Journal
 from st_pipelines.sandbox.servicetitan.journal_routes import JournalRoutes
 from st_pipelines.sandbox.servicetitan.journal_sync import JournalSync
 from st_pipelines.sandbox.servicetitan.lists import CurrentSettings, Lister
+from st_pipelines.sandbox.servicetitan.party_writes import PartyWrites, external_of
 from st_pipelines.sandbox.servicetitan.records import all_records
 from st_pipelines.sandbox.servicetitan.settings import Settings
 from st_pipelines.sandbox.servicetitan.shelf import Shelf
@@ -107,6 +109,7 @@ def routes(
     sync = JournalSync(books, clock)
     kept = Journal(books, sync)
     journal, writes = JournalRoutes(kept, sync), Writes(books, clock, current, kept, announce)
+    parties = PartyWrites(books, clock, announce)
     made = [Route("/connect/token", door.token, methods=["POST"])]
 
     def add(module: str, path: str, handler: Handler | Callable[[Request], Awaitable[Response]], method: str) -> None:
@@ -116,7 +119,8 @@ def routes(
         shelf = items if feed.items else shelves[feed.entity]
         add(feed.module, feed.path, Feeder(feed, shelf, clock, current).page, "GET")
     for listing in LISTINGS:
-        lister = Lister(listing, shelves[listing.entity], shelves.get(listing.parent), current)
+        external = partial(external_of, books, listing.entity) if listing.external else None
+        lister = Lister(listing, shelves[listing.entity], shelves.get(listing.parent), current, external)
         add(listing.module, listing.path, lister.page, "GET")
         if listing.one:
             add(listing.module, listing.one, lister.one, "GET")
@@ -125,6 +129,13 @@ def routes(
     add("accounting", "/journal-entries/{id}/summary", journal.summary, "GET")
     add("accounting", "/journal-entries/{id}/details", journal.details, "GET")
     add("accounting", "/journal-entries/{id}/sync", journal.sync, "PATCH")
+    for module, path, make, change in (
+        ("crm", "/customers", parties.create_customer, parties.change_customer),
+        ("crm", "/locations", parties.create_location, parties.change_location),
+        ("inventory", "/vendors", parties.create_vendor, parties.change_vendor),
+    ):
+        add(module, path, make, "POST")
+        add(module, f"{path}/{{id:int}}", change, "PATCH")
     add("accounting", "/invoices/markasexported", writes.invoices, "POST")
     add("accounting", "/inventory-bills/markasexported", writes.bills, "POST")
     add("accounting", "/payments/status", writes.payments, "POST")

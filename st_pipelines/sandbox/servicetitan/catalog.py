@@ -1,7 +1,7 @@
 """Every list, single read and feed that the sandbox has, as data. Invariant: paths and parameters as published.
 
 Parameters that are not named here are ignored, as the real system ignores unknown ones; so are the published
-``customField`` and ``externalData`` filters, because no record of this business has custom fields or external data.
+``customField`` filters, because no record of this business has custom fields.
 """
 
 from collections.abc import Mapping
@@ -40,6 +40,7 @@ class Listing(msgspec.Struct, kw_only=True):
     needs: tuple[str, ...] = ()
     within: str = ""
     parent: str = ""
+    external: bool = False  # takes the externalData filters, and shows an application its own data
 
 
 class Feed(msgspec.Struct, kw_only=True):
@@ -140,10 +141,11 @@ LISTINGS = (
     Listing(module="crm", path="/locations/{parent:int}/contacts", entity="location_contacts", switch="always",
             omits=frozenset({"active", "locationId"}), dates=(), sorts=frozenset(), within="locationId",
             parent="locations"),
-    Listing(module="crm", path="/customers", entity="customers", filters=_PLACES, one="/customers/{id:int}"),
-    Listing(module="crm", path="/locations", entity="locations", one="/locations/{id:int}",
+    Listing(module="crm", path="/customers", entity="customers", filters=_PLACES, one="/customers/{id:int}",
+            external=True),
+    Listing(module="crm", path="/locations", entity="locations", one="/locations/{id:int}", external=True,
             filters={**_PLACES, "customerId": by.integers("customerId")}),
-    Listing(module="inventory", path="/vendors", entity="vendors", one="/vendors/{id:int}"),
+    Listing(module="inventory", path="/vendors", entity="vendors", one="/vendors/{id:int}", external=True),
     Listing(module="inventory", path="/purchase-orders", entity="purchase_orders", filters=_ORDERS, switch="",
             one="/purchase-orders/{id:int}"),
     Listing(module="inventory", path="/receipts", entity="receipts", filters=_RECEIPTS),

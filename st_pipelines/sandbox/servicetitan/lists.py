@@ -5,7 +5,8 @@ The rows that match a query are kept until the entity changes, so that walking 1
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,8 +32,11 @@ def parameters(request: Request) -> Parameters:
 class Lister:
     """Answers one listing. ``settings`` is a function because settings may be replaced at run time."""
 
-    def __init__(self, listing: Listing, shelf: Shelf, parents: Shelf | None, settings: "CurrentSettings") -> None:
+    def __init__(self, listing: Listing, shelf: Shelf, parents: Shelf | None, settings: "CurrentSettings",
+                 external: Callable[[str], Callable[[int], dict[str, Any]]] | None = None) -> None:  # fmt: skip
+        """``external``: an application's GUID to its data of a record."""
         self._listing, self._shelf, self._parents, self._settings = listing, shelf, parents, settings
+        self._external = external
         self._kept: OrderedDict[object, Sequence[Row]] = OrderedDict()
 
     def page(self, request: Request) -> Response:
@@ -42,6 +46,9 @@ class Lister:
             raise not_found(f"{self._listing.parent} {parent}")
         number, size = self._page_and_size(given, settings)
         rows = self._rows(given, parent, settings)
+        guid = (given.get("externalDataApplicationGuid") or [""])[-1]
+        if guid and self._external is not None:
+            rows = [Row({**row.record, "externalData": data}) for row, data in self._carrying(rows, guid, given)]
         first, last = (number - 1) * size, number * size
         chosen, more = _drifted(rows, first, last, settings.drift)
         omits = self._listing.omits
@@ -58,6 +65,18 @@ class Lister:
             raise not_found(f"{self._listing.entity} {request.path_params['id']}")
         content = self._bytes(row, self._listing.omits, self._settings.now)
         return Response(content, media_type="application/json")
+
+    def _carrying(self, rows: Sequence[Row], guid: str, given: Parameters) -> list[tuple[Row, list[dict[str, str]]]]:
+        """The rows that have what is asked for, with the application's data."""
+        held = self._external(guid) if self._external else (lambda _: {})
+        key = (given.get("externalDataKey") or [""])[-1]
+        values = {part for value in given.get("externalDataValues", []) for part in value.split(",") if part}
+        found = []
+        for row in rows:
+            data = held(row.id)
+            if not key or (key in data and (not values or data[key] in values)):
+                found.append((row, [{"key": name, "value": value} for name, value in data.items()]))
+        return found
 
     def _bytes(self, row: Row, omits: frozenset[str], settings: Settings) -> bytes:
         content = row.content(omits)

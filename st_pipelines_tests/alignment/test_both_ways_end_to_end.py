@@ -1,0 +1,87 @@
+"""Both directions on the two sandboxes: what only QAD has is made in ServiceTitan, changes travel, echoes do not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from st_pipelines.integrations.parties_back import Returned, send_back
+from st_pipelines_tests.integrations.company import LATE, MONTH, Company, started
+
+ONLY_IN_QAD = {"F00051", "F00052", "F00053"}
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    home: Path = tmp_path_factory.mktemp("both") / "home"
+    with started(home, settings={"known_parties": "yes"}) as made:
+        made.run(MONTH)
+        yield made
+
+
+def back(company: Company, role: str = "customer") -> Returned:
+    with company.session() as session:
+        return send_back(session, role, "back", "test")
+
+
+def writes(company: Company, system: str) -> int:
+    log = company.control(system, "log")["requests"]
+    return sum(one["method"] in ("POST", "PATCH") and "token" not in one["path"] for one in log)
+
+
+def external(company: Company) -> dict[str, str]:
+    """Reference that our application stored -> entity and id."""
+    found: dict[str, str] = {}
+    for one in company.records("servicetitan", "external_data"):
+        value = one["data"]["st_pipelines"]
+        assert value not in found, f"{value} is on two records"
+        found[value] = f"{one['entity']}/{one['record']}"
+    return found
+
+
+def test_what_only_qad_has_is_made_once_with_a_location(company: Company) -> None:
+    first = back(company)
+    assert not first.stopped and not first.conflicts
+    made = {ref: place for ref, place in external(company).items() if ref.rsplit(":", 1)[1] in ONLY_IN_QAD}
+    assert len(made) == 3
+    customers = {f"customers/{one['id']}": one for one in company.records("servicetitan", "customers")}
+    names = {customers[place]["name"] for place in made.values()}
+    assert "Łódź & Sons Restoration" in names
+    owners = {one["customerId"] for one in company.records("servicetitan", "locations")}
+    assert all(customers[place]["id"] in owners for place in made.values())
+
+
+def test_the_doubtful_ones_of_the_other_direction_are_not_made(company: Company) -> None:
+    references = external(company)
+    for code in ("F00004", "F00024", "F00005", "F00006", "F00008"):
+        assert f"QAD:CUST:customer:{code}" not in references, code
+
+
+def test_vendors_go_the_same_way(company: Company) -> None:
+    assert not back(company, "vendor").stopped
+    assert "QAD:SUPP:vendor:V00051" in external(company)
+
+
+def test_ten_rounds_write_nothing(company: Company) -> None:
+    company.run([LATE])
+    for role in ("customer", "vendor"):
+        back(company, role)
+    for system in ("qad", "servicetitan"):
+        company.control(system, "log", method="DELETE")
+    for _ in range(10):
+        company.run([LATE], ["customers", "vendors"])
+        for role in ("customer", "vendor"):
+            assert back(company, role).sent == 0
+    assert (writes(company, "qad"), writes(company, "servicetitan")) == (0, 0)
+
+
+def _qad_vendor(company: Company, code: str) -> dict[str, Any]:
+    return next(one for one in company.records("qad", "suppliers") if one["supplierCode"] == code)
+
+
+def test_one_customer_is_linked_to_one_record_each_way(company: Company) -> None:
+    rows = company.rows("SELECT source_id, target_id FROM party_link WHERE state = 'linked'")
+    assert len({row.source_id for row in rows}) == len({row.target_id for row in rows}) == len(rows)
+    code, said = company.said("audit", "verify")
+    assert code == 0, said
