@@ -115,6 +115,7 @@ def record_created(
         now = now_us(connection)
         for source_id, target_id in pairs:
             if not _row(connection, book, kind, source_id, target_id):
+                _end_others(connection, context, book, kind, source_id, target_id, context.actor, "it was made", now)
                 _insert(connection, context, book, kind, source_id, target_id, "linked", how, -1, {}, context.actor,
                         "made by posting", now)  # fmt: skip
 
@@ -153,9 +154,7 @@ def link(engine: Engine, context: RunContext, book: str, kind: str, source_id: s
                 f"{other.source_id} is linked to {other.target_id} ({other.how}, by {other.decided_by}): end that "
                 f"first, st-pipelines parties unlink {other.source_id} --by … --reason …"
             )
-        for other in _touching(connection, book, kind, source_id, target_id, ("proposed",)):
-            if (other.source_id, other.target_id) != (source_id, target_id):
-                _decide(connection, context, other, "ended", by, f"another was chosen: {reason}", now)
+        _end_others(connection, context, book, kind, source_id, target_id, by, f"another was chosen: {reason}", now)
         held = _row(connection, book, kind, source_id, target_id)
         if held and held.state == "proposed":
             _decide(connection, context, held, "linked", by, reason, now, how=PERSON)
@@ -206,6 +205,8 @@ def _propose_or_link(connection: Connection, context: RunContext, book: str, kin
         return
     if state == "linked" and _touching(connection, book, kind, source_id, target_id, ("linked",)):
         state, how = "proposed", PROPOSED
+    if state == "linked":
+        _end_others(connection, context, book, kind, source_id, target_id, context.actor, "another is certain", now)
     if held is None:
         _insert(connection, context, book, kind, source_id, target_id, state, how, match.score, evidence,
                 context.actor, "", now)  # fmt: skip
@@ -251,6 +252,14 @@ def _insert(connection: Connection, context: RunContext, book: str, kind: str, s
                "evidence": dict(evidence)}  # fmt: skip
     trail.append_many(connection, [trail.Event(f"party_{state}", source_id, None, content)], now)
     return link_id
+
+
+def _end_others(connection: Connection, context: RunContext, book: str, kind: str, source_id: str, target_id: str,
+                by: str, why: str, now: int) -> None:  # fmt: skip
+    """Proposals about either of two that are one party now."""
+    for other in _touching(connection, book, kind, source_id, target_id, ("proposed",)):
+        if (other.source_id, other.target_id) != (source_id, target_id):
+            _decide(connection, context, other, "ended", by, why, now)
 
 
 def _decide(connection: Connection, context: RunContext, held: Link, state: str, by: str, reason: str, now: int,

@@ -1,18 +1,21 @@
 """All Dagster definitions of one integration, built from its road. Invariant: no system is named here."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from st_pipelines.assets import automation
 from st_pipelines.assets.events import events_asset, events_job, events_sensor
 from st_pipelines.assets.journal_sync import journal_asset
 from st_pipelines.assets.mapped import mapped_asset
+from st_pipelines.assets.parties import parties_asset, parties_job, parties_schedule
 from st_pipelines.assets.partitions import source_pool, target_pool
 from st_pipelines.assets.posted import posted_asset
 from st_pipelines.assets.reconciled import period_asset, reconciled_asset
 from st_pipelines.assets.source import reference_asset, source_asset
 from st_pipelines.assets.written_back import written_back_asset
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import Road
+from st_pipelines.integrations.road import Flow, Road
 
 
 def integration_definitions(integration: Integration, road: Road) -> dg.Definitions:
@@ -45,6 +48,8 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         jobs=list(jobs.values()),
         schedules=automation.schedules(integration, jobs),
     )
+    if integration.parties is not None:
+        definitions = dg.Definitions.merge(definitions, _parties(integration, flows))
     if road.source.events is None:
         return definitions
     job = events_job(integration)
@@ -52,3 +57,9 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         assets=[events_asset(integration, flows)], jobs=[job], sensors=[events_sensor(integration, job)]
     )
     return dg.Definitions.merge(definitions, told)
+
+
+def _parties(integration: Integration, flows: Sequence[Flow]) -> dg.Definitions:
+    job = parties_job(integration)
+    assets = [parties_asset(integration, flow, flow.aligns[0]) for flow in flows if flow.aligns]
+    return dg.Definitions(assets=assets, jobs=[job], schedules=parties_schedule(integration, job))

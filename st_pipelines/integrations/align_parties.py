@@ -4,12 +4,14 @@ only when a party without a link is about to be made, or when one with a link ha
 What the systems and the link table say is gathered here; the decisions are in ``alignment``.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from st_pipelines.alignment import ledger, links
-from st_pipelines.alignment.align import Known, Linked, aligned, record_of
+from st_pipelines.alignment.align import CONFLICT, Known, Linked, aligned, record_of
 from st_pipelines.alignment.fields import SOURCE, Owner, Owners, Settled, at_one, at_rest, moved, settle
 from st_pipelines.alignment.links import Link
 from st_pipelines.alignment.matching import Findings, match
@@ -176,7 +178,40 @@ def _target(session: Session) -> PartySide:
     return side
 
 
-def doubtful_open(session: Session, roles: Collection[str] = ("customer", "vendor")) -> list[Link]:
-    """Proposals that wait for a person."""
-    every = links.every(session.engine, session.integration.link_book, "", ("proposed",))
-    return [one for one in every if one.kind in roles]
+@dataclass(frozen=True)
+class Standing:
+    """Where the parties of a role stand now. ``linked`` counts those that were in both systems before us; ``proposed``
+    are rows for people; ``conflicts``: references of parties that wait because both sides changed a field."""
+
+    linked: int
+    created: int
+    created_in_source: int
+    separate: int
+    proposed: list[dict[str, str]]
+    conflicts: set[str]
+
+
+def standing(session: Session, role: str) -> Standing:
+    """From the links and the ledger; asks no system."""
+    every = links.every(session.engine, session.integration.link_book, role, ("linked", "proposed", "separate"))
+    how = Counter(one.how for one in every if one.state == "linked")
+    flow = next((flow.name for flow in session.road.flows if flow.aligns and flow.aligns[0] == role), "")
+    held = ledger.held_for_alignment(session.engine, session.integration.name, flow)
+    made = how.pop(links.CREATED, 0), how.pop(links.CREATED_BACK, 0)
+    return Standing(
+        how.total(), *made, sum(one.state == "separate" for one in every),
+        [_waiting(one) for one in every if one.state == "proposed"],
+        {one.payload.doc_key for one in held
+         if one.hold and one.hold.code == CONFLICT and isinstance(one.payload, Party)},
+    )  # fmt: skip
+
+
+def _waiting(one: Link) -> dict[str, str]:
+    seen = one.evidence
+    because = [f"same {kind}" for kind in seen.get("by", ())] + [
+        f"different {kind}" for kind in seen.get("against", ())
+    ]
+    return {
+        "source": one.source_id, "source_name": str(seen.get("source", {}).get("name", "")), "other": one.target_id,
+        "other_name": str(seen.get("target", {}).get("name", "")), "because": ", ".join(because) or "looks alike",
+    }  # fmt: skip

@@ -138,6 +138,7 @@ class Schedules(_Strict):
     sealing: str = "30 0 * * *"
     reference: str = "0 5 * * *"
     period: str = "0 6 * * *"
+    parties: str = "45 6-20 * * *"
 
 
 class IntegrationFile(_Strict):

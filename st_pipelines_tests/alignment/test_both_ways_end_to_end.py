@@ -1,5 +1,6 @@
 """Both directions on the two sandboxes: what only QAD has is made in ServiceTitan, changes travel, echoes do not."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 
 from st_pipelines.integrations.parties_back import Returned, send_back
+from st_pipelines.systems.qad.bodies import envelope
+from st_pipelines.systems.qad.company import company as company_of
 from st_pipelines_tests.integrations.company import LATE, MONTH, Company, started
 
 ONLY_IN_QAD = {"F00051", "F00052", "F00053"}
@@ -76,8 +79,87 @@ def test_ten_rounds_write_nothing(company: Company) -> None:
     assert (writes(company, "qad"), writes(company, "servicetitan")) == (0, 0)
 
 
-def _qad_vendor(company: Company, code: str) -> dict[str, Any]:
+def test_a_party_that_came_from_qad_is_known_there_and_not_made_again(company: Company) -> None:
+    references = external(company)
+    held = {one["customerCode"]: one for one in company.records("qad", "customers")}
+    for code in ONLY_IN_QAD:
+        identity = references[f"QAD:CUST:customer:{code}"].split("/")[1]
+        assert held[code]["customLong0"] == f"ST:1234567:customer:{identity}"
+        assert held[code]["creditTermsCode"] == "N45"  # what finance had decided stays
+
+
+def in_qad(company: Company, code: str, **changes: Any) -> None:
+    """What somebody in finance does to a supplier."""
+    with company.session() as session:
+        client, books = session.target_client, company_of("10USA_10USACO")
+        entity = client.profile.entity("supplier")
+        record = client.get_one("supplier", books, {"sharedSetCode": "SUPP", "code": code})
+        keys = [("sharedSetCode", "SUPP"), ("supplierCode", code)]
+        client.submit("supplier", books, envelope(entity, record | changes), keys, reference=code)
+
+
+def in_servicetitan(company: Company, identity: str, **changes: Any) -> None:
+    """What somebody in the field does to a vendor."""
+    with company.session() as session:
+        session.source.write("inventory", f"vendors/{identity}", json.dumps(changes).encode(), entity="vendors",
+                             reference=identity, method="PATCH")  # fmt: skip
+
+
+def vendor(company: Company, identity: str) -> Any:
+    return company.record("vendors", int(identity))
+
+
+def qad_vendor(company: Company, code: str) -> Any:
     return next(one for one in company.records("qad", "suppliers") if one["supplierCode"] == code)
+
+
+@pytest.fixture
+def identity(company: Company) -> str:
+    """ServiceTitan's id of the vendor V00051 of QAD."""
+    return external(company)["QAD:SUPP:vendor:V00051"].split("/")[1]
+
+
+def test_the_last_change_travels_whoever_made_it(company: Company, identity: str) -> None:
+    in_qad(company, "V00051", telephone="512 555 7001")
+    assert back(company, "vendor").sent == 1
+    assert vendor(company, identity)["contactInfo"]["phone"] == "512 555 7001"
+    company.run([LATE], ["vendors"])
+    assert qad_vendor(company, "V00051")["telephone"] == "512 555 7001"
+    in_servicetitan(company, identity, phone="512 555 7002")
+    company.run([LATE], ["vendors"])
+    assert qad_vendor(company, "V00051")["telephone"] == "512 555 7002"
+    assert back(company, "vendor").sent == 0
+    assert vendor(company, identity)["contactInfo"]["phone"] == "512 555 7002"
+
+
+def test_a_conflict_waits_for_a_person_and_goes_when_both_agree(company: Company, identity: str) -> None:
+    in_qad(company, "V00051", telephone="512 555 7003")
+    in_servicetitan(company, identity, phone="512 555 7004")
+    company.run([LATE], ["vendors"])
+    code, reason = company.held()[f"ST:1234567:vendor:{identity}"]
+    assert code == "party.conflict" and "5125557003" in reason and "5125557004" in reason
+    assert [one.field for _, one in back(company, "vendor").conflicts] == ["phone"]
+    assert qad_vendor(company, "V00051")["telephone"] == "512 555 7003"
+    in_qad(company, "V00051", telephone="(512) 555-7004")
+    company.run([LATE], ["vendors"])
+    assert not [key for key in company.held() if key.startswith(f"ST:1234567:vendor:{identity}")]
+    assert not back(company, "vendor").conflicts
+
+
+def test_both_are_retired_and_come_back_as_they_were(company: Company, identity: str) -> None:
+    for active in (False, True):
+        in_qad(company, "V00051", isActive=active)
+        back(company, "vendor")
+        assert vendor(company, identity)["active"] is active
+        company.run([LATE], ["vendors"])
+        assert qad_vendor(company, "V00051")["isActive"] is active
+    for active in (False, True):
+        in_servicetitan(company, identity, active=active)
+        company.run([LATE], ["vendors"])
+        assert qad_vendor(company, "V00051")["isActive"] is active
+        back(company, "vendor")
+        assert vendor(company, identity)["active"] is active
+    assert len([one for one in company.records("qad", "suppliers") if one["customLong0"].endswith(identity)]) == 1
 
 
 def test_one_customer_is_linked_to_one_record_each_way(company: Company) -> None:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 Record = dict[str, Any]
 EXTERNAL = "external_data"  # books entity: one row a record and application
 _CREATOR = 40_000_017
-_CONTACT = ("id", "type", "value", "memo", "phoneSettings", "modifiedOn")
+_CONTACT = ("id", "type", "value", "memo")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
