@@ -78,6 +78,7 @@ def parties_schedule(integration: Integration, job: AssetJob) -> list[dg.Schedul
     return [dg.ScheduleDefinition(
         name=f"{integration.name}_parties", job=job, cron_schedule=integration.schedules.parties,
         execution_timezone=integration.time_zone, default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Customers and vendors of both systems are compared; what only the target has goes to the source.",
     )]  # fmt: skip
 
 
