@@ -17,6 +17,7 @@ from st_pipelines.cli.demo_company import DemoCompany
 from st_pipelines.cli.demo_progress import watching
 
 ST_READS = {"method": "GET", "path": "/v2/tenant/"}
+ST_MARKS = {"method": "POST", "path": "/markasexported"}
 QAD_WRITES = {"method": "POST", "path": "/api/erp/"}
 
 # What goes wrong with --faults, per system. Every switch has a seed: the same run breaks in the same places.
@@ -25,6 +26,8 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
         {"match": ST_READS, "action": "throttle", "seconds": 1, "every": 40},
         {"match": ST_READS, "action": "status", "status": 500, "probability": 0.03, "seed": 1},
         {"match": ST_READS, "action": "truncate", "probability": 0.02, "seed": 2},
+        {"match": ST_MARKS, "action": "apply_then_drop", "count": 1},
+        {"match": ST_MARKS, "action": "status", "status": 500, "count": 1},
     ],
     "qad": [
         {"match": QAD_WRITES, "action": "apply_then_drop", "probability": 0.05, "seed": 3},

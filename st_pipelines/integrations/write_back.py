@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -66,11 +67,12 @@ def write_back(session: Session, flow: Flow, days: Sequence[date], run_id: str, 
     context, done = session.context(run_id, actor), WriteBack(flow.name)
     for day in days:
         _find_fallen_back(session, marking, flow, day, context)
+    client = session.source  # opened before any question is on record: a missing key leaves nothing unknown
     plan_marks(session.engine, context, flow.name, flow.marks)
     while not done.stopped and (questions := ask(session.engine, context, flow.name, BLOCK)):
-        answers = _asked(session, marking, flow, questions, done)
+        answers = _asked(client, marking, flow, questions, done)
         done.said += record(session.engine, context, answers)
-    of_day = told.counts(session.engine, session.integration.name, flow.name)
+    of_day = told.counts(session.engine, session.integration.name, flow.name) if days else {}
     done.days = {day: of_day.get(day.isoformat(), told.NONE) for day in days}
     return done
 
@@ -84,12 +86,10 @@ def refusals(session: Session, flow: Flow) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _asked(
-    session: Session, marking: Marking, flow: Flow, questions: Sequence[Question], done: WriteBack
-) -> list[Answer]:
+def _asked(client: Any, marking: Marking, flow: Flow, questions: Sequence[Question], done: WriteBack) -> list[Answer]:
     wanted = [Mark(one.doc_key, one.external_id, one.told) for one in questions]
     try:
-        said = marking.send(session.source, flow.marks, wanted)
+        said = marking.send(client, flow.marks, wanted)
     except SystemFault as fault:  # the records could not be read, so nothing was sent
         done.stopped = str(fault)
         return [Answer(one, "not_sent", str(fault)) for one in questions]

@@ -31,10 +31,11 @@ AND p.read_back_at IS NOT NULL AND p.reason_code <> '{DIFFERS}'
 AND NOT EXISTS (SELECT 1 FROM posting q WHERE q.integration = p.integration AND q.doc_key = p.doc_key
   AND q.seq > p.seq AND q.state <> 'superseded')"""
 
-_new = text(f"""SELECT p.posting_id, p.doc_key, p.target_id, p.target_number FROM posting p WHERE {_STANDS}
-AND NOT EXISTS (SELECT 1 FROM write_back w WHERE w.integration = p.integration AND w.doc_key = p.doc_key
+# Most postings have their row: that is asked first.
+_new = text(f"""SELECT p.posting_id, p.doc_key, p.target_id, p.target_number FROM posting p
+WHERE NOT EXISTS (SELECT 1 FROM write_back w WHERE w.integration = p.integration AND w.doc_key = p.doc_key
   AND w.posting_id = p.posting_id)
-ORDER BY p.posting_id LIMIT {_BATCH}""")
+AND {_STANDS} ORDER BY p.posting_id LIMIT {_BATCH}""")
 _askable = text(f"""SELECT w.write_back_id, w.posting_id, w.doc_key, w.entity, w.external_id, w.attempts
 FROM write_back w JOIN posting p ON p.posting_id = w.posting_id WHERE {_STANDS}
 AND w.state IN ('due', 'refused', 'unknown') AND w.not_before <= :now AND w.run_id <> :asking
