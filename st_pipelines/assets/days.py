@@ -29,9 +29,18 @@ def as_done(
     except BaseException:
         record_finished(context, finished)
         raise
+    require_all(context, finished, "")
+    return dg.MaterializeResult(metadata=shared)
+
+
+def require_all(context: dg.AssetExecutionContext, finished: Mapping[str, Metadata], failure: str) -> None:
+    """Keeps the metadata of the finished days. ``failure`` says why others are not and what to do; empty = all are.
+    Never retried by itself: the ledger decides what may be sent again (R3)."""
+    if failure:
+        record_finished(context, finished)
+        raise dg.Failure(failure, allow_retries=False)
     for key, metadata in finished.items():
         context.add_asset_metadata(metadata, partition_key=key)
-    return dg.MaterializeResult(metadata=shared)
 
 
 def record_finished(context: dg.AssetExecutionContext, finished: Mapping[str, Metadata]) -> None:

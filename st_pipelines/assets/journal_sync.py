@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from st_pipelines.assets.days import record_finished
+from st_pipelines.assets.days import require_all
 from st_pipelines.assets.metadata import table
 from st_pipelines.assets.partitions import SINGLE_RUN, group, monthly, source_pool
 from st_pipelines.assets.resources import Sessions
@@ -37,18 +37,16 @@ def journal_asset(integration: Integration) -> dg.AssetsDefinition:
         from st_pipelines.integrations.journal_sync import rows, tell_journal
 
         session, actor = sessions.session(integration.name), f"dagster run {context.run_id}"
-        done: list[Any] = []
+        done, stopped = list[Any](), ""
         for month in map(date.fromisoformat, context.partition_keys):
             told = tell_journal(session, month, context.run_id, actor)
             if told.stopped:
-                record_finished(context, {one.month.isoformat(): dict(one.counts) for one in done})
-                raise dg.Failure(
-                    f"{system} could not be told: {told.stopped}. Nothing was lost; run it again once it is mended.",
-                    allow_retries=False,
+                stopped = (
+                    f"{system} could not be told: {told.stopped}. Nothing was lost; run it again once it is mended."
                 )
+                break
             done.append(told)
-        for told in done:
-            context.add_asset_metadata(dict(told.counts), partition_key=told.month.isoformat())
+        require_all(context, {one.month.isoformat(): dict(one.counts) for one in done}, stopped)
         failed = sum(len(told.failed) for told in done)
         return dg.MaterializeResult(
             metadata={"entries": table(rows(done), COLUMNS)},

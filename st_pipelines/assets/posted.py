@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from st_pipelines.assets.days import record_finished
+from st_pipelines.assets.days import require_all
 from st_pipelines.assets.metadata import amount, plotted, table
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, target_pool
 from st_pipelines.assets.resources import Sessions
@@ -47,11 +47,7 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
         context.log.info(f"flow={flow.name} days={len(days)} sent={summary.sent} stopped={summary.stopped or 'no'}")
         finished = {each.day.isoformat(): _metadata(each, currency) for each in outcomes if not each.unsettled}
         unsettled = [each.day.isoformat() for each in outcomes if each.unsettled]
-        if unsettled or summary.stopped:
-            record_finished(context, finished)
-            raise dg.Failure(_what_to_do(unsettled, summary.stopped), allow_retries=False)
-        for day_key, metadata in finished.items():
-            context.add_asset_metadata(metadata, partition_key=day_key)
+        require_all(context, finished, _what_to_do(unsettled, summary.stopped))
         broken = broken_identity(session)
         return dg.MaterializeResult(
             metadata={
@@ -85,6 +81,8 @@ def _metadata(day: Any, currency: str) -> dict[str, Any]:
 def _what_to_do(unsettled: list[str], stopped: str) -> str:
     if stopped:
         return f"Posting stopped: {stopped}. Nothing was lost; run these days again once it is mended."
+    if not unsettled:
+        return ""
     return (
         f"{len(unsettled)} day(s) have writes whose outcome is unknown: {', '.join(unsettled)}. "
         "Run them again after the quiet period: they are settled by reading the target back."

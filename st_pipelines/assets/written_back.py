@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from st_pipelines.assets.days import record_finished
+from st_pipelines.assets.days import require_all
 from st_pipelines.assets.metadata import table
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, source_pool
 from st_pipelines.assets.resources import Sessions
@@ -46,11 +46,7 @@ def written_back_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinit
             day.isoformat(): _metadata(counts) for day, counts in done.days.items() if not _unsettled(counts)
         }  # fmt: skip
         unsettled = sorted({day.isoformat() for day in done.days} - finished.keys())
-        if unsettled or done.stopped:
-            record_finished(context, finished)
-            raise dg.Failure(_what_to_do(system, unsettled, done.stopped), allow_retries=False)
-        for day_key, metadata in finished.items():
-            context.add_asset_metadata(metadata, partition_key=day_key)
+        require_all(context, finished, _what_to_do(system, unsettled, done.stopped))
         refused = refusals(session, flow)
         return dg.MaterializeResult(
             metadata={"connection": integration.source.connection, "told_now": done.told},
@@ -77,6 +73,8 @@ def _metadata(counts: Mapping[str, int]) -> dict[str, Any]:
 def _what_to_do(system: str, unsettled: list[str], stopped: str) -> str:
     if stopped:
         return f"{system} could not be told: {stopped}. Nothing was lost; run these days again once it is mended."
+    if not unsettled:
+        return ""
     return (
         f"{len(unsettled)} day(s) have documents of which nobody knows whether {system} has marked them: "
         f"{', '.join(unsettled)}. Run them again: each record is read before it is marked."
