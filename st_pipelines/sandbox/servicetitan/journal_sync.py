@@ -2,7 +2,7 @@
 
 The published document says of ``PATCH journal-entries/{id}/sync``: ``versionId`` must be the version that was synced,
 is required for Synced and not used otherwise. Inferred: another version is a 400; a synced entry whose lines change is
-OutOfSync; whoever syncs becomes ``exportedBy``.
+OutOfSync; whoever syncs becomes ``exportedBy`` at ``exportedOn``, and ``modifiedOn`` stays that of the lines.
 """
 
 import hashlib
@@ -61,12 +61,11 @@ class JournalSync:
         if order.customFields is not None and len(order.customFields) > 5:
             raise bad_value("customFields", str(len(order.customFields)))
         held = self._books.get(_ENTITY, identity) or {}
-        stamp = stamps.now_text(self._clock, self._books)
-        changes: Record = {"syncStatus": order.syncStatus, "message": order.message, "modifiedOn": stamp}
+        changes: Record = {"syncStatus": order.syncStatus, "message": order.message}
         if order.syncStatus == "Synced":
             if order.versionId != held["versionId"]:
                 raise bad_value("versionId", str(order.versionId))
-            by = {"id": 40_000_099, "name": "Integration"}
+            by, stamp = {"id": 40_000_099, "name": "Integration"}, stamps.now_text(self._clock, self._books)
             changes |= {"lastSyncVersionId": order.versionId, "exportedOn": stamp, "exportedBy": by}
         self._put(identity, {**held, **changes})
 
