@@ -1,8 +1,8 @@
 """How many requests may be on their way to a target at once (G5). Invariant: at least one, at most what it allows.
 
 Additive increase, multiplicative decrease: a full window of definite answers in a row earns one more; an answer that
-says nothing about the document (throttled, locked, 5xx, time-out, no connection) halves it. Requests that were under way
-together fail together, and halve it once. It starts at the ceiling, which is what the target's profile promises.
+says nothing about the document (throttled, locked, 5xx, time-out, no connection) halves it. Requests that were on their
+way together fail together, and halve it once. It starts at the ceiling, which is what the target's profile promises.
 """
 
 import threading
