@@ -16,6 +16,7 @@ from st_pipelines.cli import (
     demo,
     documents,
     holds,
+    inbox,
     integrations,
     mappings,
     marks,
@@ -46,6 +47,7 @@ app.add_typer(documents.app, name="documents")
 app.add_typer(holds.app, name="holds")
 app.add_typer(marks.app, name="marks")
 app.add_typer(parties.app, name="parties")
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(database.app, name="database")
