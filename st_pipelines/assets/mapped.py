@@ -14,6 +14,8 @@ from st_pipelines.documents.mapped import DISPOSITIONS
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow, Road
 
+MAP = "Add the missing rows to the mapping tables, then run these days again. docs/runbooks/mapping-change.md"
+
 
 def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsDefinition:
     key = dg.AssetKey([integration.name, "mapped", flow.name])
@@ -26,7 +28,9 @@ def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsD
         ],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, group_name=group(integration, "mapped"),
         kinds={"pandas", "parquet"}, owners=[integration.owner], tags={"layer": "mapped"}, code_version="1",
-        description=f"{flow.description} Every line has an account and a cost center, or its document is held.",
+        description=f"{flow.description} As they will stand in the books: every line with its account and cost "
+        "center from the mapping tables, balanced to the cent, or the document is held with the exact key that is "
+        "missing.",
         check_specs=[
             dg.AssetCheckSpec("every_document_maps", asset=key, description="No document is held for a missing key."),
         ],
@@ -55,7 +59,7 @@ def mapped_asset(integration: Integration, road: Road, flow: Flow) -> dg.AssetsD
         ]
         check = dg.AssetCheckResult(
             check_name="every_document_maps", passed=not holds, severity=dg.AssetCheckSeverity.WARN,
-            description=None if not holds else "Add the missing rows to the mapping tables, then run these days again.",
+            description=None if not holds else MAP,
             metadata={"held": sum(holds.values()), "missing": table(rows, ("code", "missing", "documents"))},
         )  # fmt: skip
         return dg.MaterializeResult(metadata=result.metadata, check_results=[check])

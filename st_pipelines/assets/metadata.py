@@ -3,12 +3,14 @@
 Dagster refuses ``Decimal`` and draws only ``float`` and ``int``; the plotted number is a picture, never an input.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from st_pipelines.documents.money import from_minor
+from st_pipelines.reconciliation.visible import visible
 
 PREVIEW_ROWS = 20
 
@@ -30,5 +32,18 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.Metad
     return dg.MetadataValue.table(records=records, schema=schema)
 
 
+def links(rows: Iterable[tuple[str, str]]) -> dg.MetadataValue[Any]:
+    """A list of (text, address); whatever could be markup in the text is shown as it is."""
+    lines = [f"- [{_MARKUP.sub(_escaped, visible(text))}](<{address}>)" for text, address in rows]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#+.!|~-]")
+
+
+def _escaped(found: "re.Match[str]") -> str:
+    return f"\\{found[0]}"
+
+
 def _cell(value: object) -> str | int | bool:
-    return value if isinstance(value, (str, int, bool)) else str(value)
+    return value if isinstance(value, (int, bool)) else visible(value)

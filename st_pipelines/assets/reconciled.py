@@ -19,7 +19,8 @@ from st_pipelines.integrations.road import Flow
 TOTALS = ("business_unit", "gl_account", "source", "ledger", "target", "variance")
 WITNESS = ("document", "reason", "amount", "detail", "cure")
 WITNESS_CHECK = "source_ledger_agrees"
-CAUSES = ("cause", "document", "amount", "detail")
+CAUSES = ("cause", "document", "amount", "detail", "cure")
+OPEN_REPORT = "Open the report: it lists each variance with its cause and its cure. docs/runbooks/variance-not-zero.md"
 
 
 def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
@@ -32,8 +33,8 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
         group_name=group(integration, "reconciled"), kinds={integration.target.system}, owners=[integration.owner],
         tags={"layer": "reconciled"}, code_version="1", freshness_policy=sealed_by_morning(integration),
         check_specs=[_variance_check(key)],
-        description=f"Control totals of {flow.name}: source, ledger and {integration.target.system} read back, "
-        "for every business date that the day's documents touched.",
+        description=f"Proof that the books agree: control totals of {flow.name} in the source, in the ledger and read "
+        f"back from {integration.target.system}, for every business date that the day's documents touched.",
     )  # fmt: skip
     def reconcile(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.reconcile import reconcile_days
@@ -134,8 +135,12 @@ def _result(result: Any, *, clean: bool | None = None, witnesses: Sequence[Any] 
         check_results=[
             dg.AssetCheckResult(
                 check_name="variance_is_zero", passed=passed,
-                description=None if passed else "Open the report: it lists each variance with its cause and its cure.",
-                metadata={"causes": table(result.cause_rows, CAUSES)},
+                description=None if passed else OPEN_REPORT,
+                metadata={
+                    "variance": amount(result.variance_minor, result.currency),
+                    "variance_amount": plotted(result.variance_minor, result.currency),
+                    "variances": len(result.cause_rows), "causes": table(result.cause_rows, CAUSES),
+                },
             ),
             *([_witness_result(witnesses)] if witnesses else ()),
         ],

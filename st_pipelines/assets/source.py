@@ -20,7 +20,9 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
         deps=[dg.AssetKey([integration.name, "source", other]) for other in entity.named_by],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=source_pool(integration),
         group_name=group(integration, "source"), kinds={integration.source.system, "parquet"},
-        owners=[integration.owner], tags={"layer": "source"}, code_version="1", description=entity.description,
+        owners=[integration.owner], tags={"layer": "source"}, code_version="1",
+        description=f"{entity.description} Read only: the pages are kept as {integration.source.system} gave them, "
+        "then typed. What the books are later compared with.",
     )  # fmt: skip
     def extract(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.extracting import extract_days
@@ -35,7 +37,7 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
 def _metadata(read: Any) -> tuple[date, Metadata]:
     return read.day, {
         "dagster/partition_row_count": read.records, "pages": read.pages,
-        "unreadable": read.unreadable, "digest": read.digest,
+        "unreadable": read.unreadable, "digest": read.digest[:12],
     }  # fmt: skip
 
 
@@ -48,7 +50,7 @@ def reference_asset(
         key=[integration.name, "reference", f"{side}_{entity}"], pool=pool, group_name=group(integration, "reference"),
         kinds={system, "parquet"}, owners=[integration.owner], tags={"layer": "reference"},
         freshness_policy=read_every_day(), code_version="1",
-        description=description,
+        description=f"{description} As {system} has it today; documents are joined with it and checked against it.",
     )  # fmt: skip
     def refresh(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.extracting import refresh_reference

@@ -52,7 +52,7 @@ def up(
             with console.status("Dagster starts …"):
                 _wait_until_ready(dagster, f"{address}/server_info", home / "dagster.log")
                 _start_listening(address, integration)
-            console.print(f"Dagster UI     {address}/asset-groups/{integration}", soft_wrap=True, highlight=False)
+            console.print(f"Dagster UI     {address}/asset-groups", soft_wrap=True, highlight=False)
             for system, where in company.sandbox.addresses.items():
                 console.print(f"{system:<14} {where}", soft_wrap=True, highlight=False)
             console.print(f"{'webhooks':<14} {receiver}", soft_wrap=True, highlight=False)

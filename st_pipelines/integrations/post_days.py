@@ -14,6 +14,7 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.align_parties import align, record_aligned
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
+from st_pipelines.integrations.names import names
 from st_pipelines.integrations.planned import Planned, first_to_plan
 from st_pipelines.integrations.road import Fact, Flow
 from st_pipelines.integrations.session import Session
@@ -21,6 +22,7 @@ from st_pipelines.integrations.stored import stored_documents
 from st_pipelines.posting import totals
 from st_pipelines.posting.facts import record_facts
 from st_pipelines.posting.plan import plan_documents
+from st_pipelines.posting.posted_documents import PostedDocument, posted_documents
 from st_pipelines.posting.poster import post
 from st_pipelines.posting.settings import PostSettings, RunLimits
 from st_pipelines.posting.summary import PostSummary
@@ -28,17 +30,20 @@ from st_pipelines.posting.target import Target
 
 UNSETTLED = ("sending", "unknown", "planned")
 BATCH = 50
+SHOWN = 10  # documents of a day in Dagster; all of them are in the ledger
 
 
 @dataclass(frozen=True)
 class PostedDay:
-    """``counts`` and ``totals_minor`` by state of the documents of one daily partition."""
+    """``counts`` and ``totals_minor`` by state of the documents of one daily partition. ``documents``: those with the
+    most money that stand in the target."""
 
     flow: str
     day: date
     counts: Mapping[str, int]
     totals_minor: Mapping[str, int]
     control_rows: Sequence[Mapping[str, Any]]
+    documents: Sequence[PostedDocument]
 
     @property
     def unsettled(self) -> bool:
@@ -113,16 +118,23 @@ def _outcomes(session: Session, flow: Flow, days: Sequence[date]) -> list[Posted
         states.setdefault(total.key[0], {})[total.key[1]] = (total.count, total.amount_minor)
     control: dict[str, list[Mapping[str, Any]]] = {}
     by = ("partition_key", "business_unit", "gl_account")
+    called = names(session)
     for total in totals.control_totals(session.engine, name, by, flow=flow.name):
         day, unit, account = total.key
         shown = f"{from_minor(total.amount_minor, total.currency):,} {total.currency}"
-        control.setdefault(day, []).append({"business_unit": unit, "gl_account": account, "amount": shown})
+        control.setdefault(day, []).append(
+            {
+                "business_unit": f"{unit} {called.get(f'unit:{unit}', '')}".rstrip(),
+                "gl_account": f"{account} {called.get(f'account:{account}', '')}".rstrip(), "amount": shown,
+            }
+        )  # fmt: skip
+    standing = posted_documents(session.engine, name, flow.name, [day.isoformat() for day in days], SHOWN)
     return [
         PostedDay(
             flow.name, day,
             {state: count for state, (count, _) in states.get(day.isoformat(), {}).items()},
             {state: minor for state, (_, minor) in states.get(day.isoformat(), {}).items()},
-            control.get(day.isoformat(), []),
+            control.get(day.isoformat(), []), standing[day.isoformat()],
         )
         for day in days
     ]  # fmt: skip

@@ -4,7 +4,7 @@ Invariant: the source side is read from the mapped documents in the store, not f
 was mapped and never planned shows as a variance.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -12,6 +12,7 @@ from functools import cached_property
 from st_pipelines.audit.verify import verify
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.integrations.map_day import DOCUMENTS, LAYER, part
+from st_pipelines.integrations.names import names
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import stored_documents
@@ -129,7 +130,7 @@ def _reconcile(
     result = reconcile(
         session.engine, session.target, integration=integration.name, companies=integration.target.companies,
         period=period, documents=documents, kinds=[kind for flow in flows for kind in flow.reconciled_kinds],
-        cost_centers=_cost_centers(session), names=_names(session),
+        cost_centers=_cost_centers(session), names=names(session),
         audit=audit, journal=witness, run_id=run_id,
     )  # fmt: skip
     path = session.settings.home.resolve() / "reports" / integration.name / f"{label}.html"
@@ -148,9 +149,3 @@ def _audit_verdict(session: Session) -> AuditVerdict:
 def _cost_centers(session: Session) -> Iterator[tuple[str, str, str]]:
     for row in session.mapping["business_units"].rows:
         yield row["business_unit_id"], f"{row['domain']}_{row['entity']}", row["cost_center"]
-
-
-def _names(session: Session) -> Mapping[str, str]:
-    units = {f"unit:{row['business_unit_id']}": row["name"] for row in session.mapping["business_units"].rows}
-    accounts = {f"account:{account.code}": account.description for account in session.reference.gl_accounts.values()}
-    return units | accounts
