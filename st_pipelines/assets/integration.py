@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from st_pipelines.assets import automation
+from st_pipelines.assets.code import with_code
 from st_pipelines.assets.events import events_asset, events_job, events_sensor
 from st_pipelines.assets.journal_sync import journal_asset
 from st_pipelines.assets.mapped import mapped_asset
@@ -44,7 +45,7 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         monthly_assets.append(journal_asset(integration))
     jobs = automation.jobs(integration, [one.key for one in daily_assets], [one.key for one in monthly_assets])
     definitions = dg.Definitions(
-        assets=[*daily_assets, *reference_assets, *monthly_assets],
+        assets=with_code([*daily_assets, *reference_assets, *monthly_assets]),
         jobs=list(jobs.values()),
         schedules=automation.schedules(integration, jobs),
     )
@@ -54,7 +55,7 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         return definitions
     job = events_job(integration)
     told = dg.Definitions(
-        assets=[events_asset(integration, flows)], jobs=[job], sensors=[events_sensor(integration, job)]
+        assets=with_code([events_asset(integration, flows)]), jobs=[job], sensors=[events_sensor(integration, job)]
     )
     return dg.Definitions.merge(definitions, told)
 
@@ -62,4 +63,4 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
 def _parties(integration: Integration, flows: Sequence[Flow]) -> dg.Definitions:
     job = parties_job(integration)
     assets = [parties_asset(integration, flow, flow.aligns[0]) for flow in flows if flow.aligns]
-    return dg.Definitions(assets=assets, jobs=[job], schedules=parties_schedule(integration, job))
+    return dg.Definitions(assets=with_code(assets), jobs=[job], schedules=parties_schedule(integration, job))

@@ -18,6 +18,7 @@ from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow
 
+PLOTTED = ("posted", "held", "rejected")  # zero where there are none, so that a plot has no gaps
 DOCUMENTS = ("document", "about", "number_in_books", "amount", "company")
 ADD_UP = "Stop the schedules, keep the report, run st-pipelines audit verify, and call whoever maintains this software."
 READ_BACK = (
@@ -67,9 +68,10 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
         broken = broken_identity(session)
         return dg.MaterializeResult(
             metadata={
-                "connection": integration.target.connection, "run_sent": summary.sent,
-                "run_found_there": summary.adopted, "run_settled_by_read_back": summary.settled,
-                "audit_position": audit_position(session),
+                "connection": integration.target.connection,
+                "this_run": f"{summary.sent} sent, {summary.adopted} found in the books, {summary.settled} settled by "
+                "reading back",
+                "audit_position": f"event {audit_position(session)}",
             },
             check_results=[
                 dg.AssetCheckResult(
@@ -92,7 +94,7 @@ def _metadata(day: Any, currency: str, link: str) -> dict[str, Any]:
     posted = day.totals_minor.get("posted", 0)
     metadata = {
         "dagster/partition_row_count": sum(day.counts.values()),
-        **dict(sorted(day.counts.items())),
+        **dict.fromkeys(PLOTTED, 0), **dict(sorted(day.counts.items())),
         "posted_total": amount(posted, currency), "posted_amount": plotted(posted, currency),
         "control_totals": table(day.control_rows, ("business_unit", "gl_account", "amount")),
         "largest_documents": table(map(_row, day.documents), DOCUMENTS),

@@ -20,7 +20,7 @@ def test_each_document_once_the_most_money_first(engine: Engine) -> None:
     assert [(one.doc_key, one.amount_minor) for one in found[DAY]] == [
         (key(2), 90000), (key(4), -30000), (key(1), 12000),
     ]  # fmt: skip
-    assert [one.op for one in found[DAY]][0] == "void"
+    assert found[DAY][0].op == "void"
     assert all(one.target_id for one in found[DAY])
     assert found["2026-10-02"] == []
 
