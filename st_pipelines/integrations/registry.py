@@ -48,7 +48,7 @@ class TargetSystem(_Strict):
     profile: str = Field(description="the target's per-tenant profile, a file in the same folder")
     companies: tuple[str, ...] = Field(min_length=1, description="company pins, <DOMAIN>_<ENTITY>")
     document_link: str = Field(
-        default="", pattern=r"^(https://[^\s]+)?$",
+        default="", pattern=r"^(https://([^\s{}]|\{(number|company|external_ref|target_id|kind)\})+)?$",
         description="page of a document in the target, with {number}, {company}, {external_ref}, {target_id}, {kind}",
     )  # fmt: skip
 
