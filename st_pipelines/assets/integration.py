@@ -13,6 +13,7 @@ from st_pipelines.assets.parties import parties_asset, parties_job, parties_sche
 from st_pipelines.assets.partitions import source_pool, target_pool
 from st_pipelines.assets.posted import posted_asset
 from st_pipelines.assets.reconciled import period_asset, reconciled_asset
+from st_pipelines.assets.recovery import recovery_sensor
 from st_pipelines.assets.source import reference_asset, source_asset
 from st_pipelines.assets.written_back import written_back_asset
 from st_pipelines.integrations.registry import Integration
@@ -48,6 +49,7 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         assets=with_code([*daily_assets, *reference_assets, *monthly_assets]),
         jobs=list(jobs.values()),
         schedules=automation.schedules(integration, jobs),
+        sensors=[recovery_sensor(integration, jobs["daily"])],
     )
     if integration.parties is not None:
         definitions = dg.Definitions.merge(definitions, _parties(integration, flows))
