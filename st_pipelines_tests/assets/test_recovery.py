@@ -118,7 +118,9 @@ def test_a_restored_ledger_is_not_run_again(company: Company, instance: dg.Dagst
     assert not tags and "database recover" in said
 
 
-def test_the_sensor_is_part_of_the_integration_and_starts_stopped(company: Company) -> None:
+def test_the_sensor_is_part_of_the_integration_and_starts_stopped(
+    company: Company, instance: dg.DagsterInstance
+) -> None:
     assert defs.resolve_sensor_def("demo_qad_recovery").default_status is dg.DefaultSensorStatus.STOPPED
     made = recovery_sensor(load_integration(company.mappings / "demo_qad"), defs.resolve_job_def("demo_qad_daily"))  # type: ignore[arg-type]
     before = dict(os.environ)
@@ -126,8 +128,11 @@ def test_the_sensor_is_part_of_the_integration_and_starts_stopped(company: Compa
     try:
         from st_pipelines.assets.resources import Sessions
 
-        context = dg.build_sensor_context(resources={"sessions": Sessions()}, definitions=defs)
-        assert made.evaluate_tick(context).skip_message
+        with dg.build_sensor_context(
+            instance=instance, resources={"sessions": Sessions()}, definitions=defs
+        ) as context:
+            ticked = made.evaluate_tick(context)
+        assert ticked.run_requests or ticked.skip_message
     finally:
         os.environ.clear()
         os.environ.update(before)
