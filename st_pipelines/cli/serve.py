@@ -23,6 +23,9 @@ def serve(
     largest_body: Annotated[int, typer.Option("--largest-body", help="Bytes of one delivery.")] = 1024 * 1024,
     per_second: Annotated[float, typer.Option("--per-second", help="Requests of one peer.")] = 2_000.0,
     most_waiting: Annotated[int, typer.Option("--most-waiting", help="Deliveries that may wait to be stored.")] = 2_000,
+    most_connections: Annotated[
+        int, typer.Option("--most-connections", help="Open at once in each worker; one peer may have a quarter.")
+    ] = 800,
     header_s: Annotated[float, typer.Option("--header-s", help="Seconds a peer has for its header.")] = 10.0,
     request_s: Annotated[float, typer.Option("--request-s", help="Seconds it then has for its body.")] = 30.0,
 ) -> Answer:
@@ -37,7 +40,8 @@ def serve(
         database_url=settings.ledger_url, key_file=str(settings.master_key_file), host=host, port=port,
         metrics_port=metrics_port, workers=workers, certificate=str(certificate or ""),
         certificate_key=str(certificate_key or ""), behind_proxy=behind_proxy, largest_body=largest_body,
-        per_second=per_second, most_waiting=most_waiting, header_s=header_s, request_s=request_s,
+        per_second=per_second, most_waiting=most_waiting, most_connections=most_connections,
+        header_s=header_s, request_s=request_s,
     )  # fmt: skip
     try:
         serve(options, print_json)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from prometheus_client import CollectorRegistry, generate_latest
@@ -73,8 +74,11 @@ def run_worker(
     limits = Limits(options.largest_body, options.per_second, options.most_waiting, options.behind_proxy)
     # The keys are read each time: a rotated key file counts without a restart.
     app = build(engine, lambda: load_keyring(os.environ, Path(options.key_file)), limits, Metrics(registry))
+    # Behind a proxy all connections are the proxy's.
+    of_one_peer = options.most_connections if options.behind_proxy else max(1, options.most_connections // 4)
+    protocol: Any = limited(options.header_s, options.request_s, options.most_connections, of_one_peer)
     config = uvicorn.Config(
-        app, http=limited(options.header_s, options.request_s, options.most_connections),  # type: ignore[arg-type]
+        app, http=protocol,
         ws="none", lifespan="on", log_config=None, log_level="error", access_log=False, server_header=False,
         proxy_headers=False, timeout_keep_alive=options.idle_s, timeout_graceful_shutdown=options.stop_s,
         backlog=BACKLOG, ssl_certfile=options.certificate or None, ssl_keyfile=options.certificate_key or None,

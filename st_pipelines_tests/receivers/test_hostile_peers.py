@@ -191,6 +191,51 @@ def test_sender_that_waits_to_be_asked(receiver: Receiver) -> None:
         assert read_each(connection) == 200
 
 
+def test_endless_trailer_and_hollow_chunks_are_hung_up_on(tmp_path: Path) -> None:
+    head = signed_head(BODY, "Transfer-Encoding: chunked") + b"%x\r\n%s\r\n" % (len(BODY), BODY)
+    with running_receiver(tmp_path, "--request-s", "60") as receiver:
+        for endless in (b"0\r\nX-Trailer: " + b"y" * 200_000, b"0\r\n" + b"X: y\r\n" * 30_000,
+                        b"1;" + b"e" * 200_000):  # fmt: skip
+            with receiver.connect() as connection, contextlib.suppress(ConnectionError):
+                connection.sendall(head + endless)
+                assert closed_after(connection, 20) < 20  # not by the time limit
+        with receiver.connect() as connection:  # the smallest chunks there are do come in
+            body = b'{"id": "smallest", "x": "' + b"y" * 20_000 + b'"}'
+            connection.sendall(signed_head(body, "Transfer-Encoding: chunked") + b"".join(chunks(body, 1)))
+            assert read_reply(connection).status == 200
+        assert [row.event_key for row in receiver.rows()] == ["smallest"]
+
+
+def test_one_peer_has_a_quarter_of_the_connections(tmp_path: Path) -> None:
+    with running_receiver(tmp_path, "--most-connections", "12") as receiver:
+        mine = [receiver.connect() for _ in range(3)]
+        for connection in mine:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert read_each(connection) == 200
+        with receiver.connect() as fourth, contextlib.suppress(ConnectionError):
+            assert closed_after(fourth, 5) < 5
+        for connection in mine:
+            connection.close()
+        until = time.monotonic() + 5
+        while True:
+            with contextlib.suppress(ConnectionError):
+                assert receiver.post(BODY).status == 200
+                break
+            assert time.monotonic() < until
+
+
+def test_hundreds_of_pipelined_requests_are_no_large_header(receiver: Receiver) -> None:
+    bodies = [b'{"id": "m%d"}' % number for number in range(300)]
+    with receiver.connect() as connection:
+        sent = b"".join(signed_head(body, f"Content-Length: {len(body)}") + body for body in bodies)
+        half = len(sent) - 30  # the last one comes in two pieces
+        connection.sendall(sent[:half])
+        time.sleep(0.1)
+        connection.sendall(sent[half:])
+        assert [read_each(connection) for _ in bodies] == [200] * 300
+    assert len(receiver.rows()) == 300
+
+
 def test_one_peer_too_often(tmp_path: Path) -> None:
     with running_receiver(tmp_path, "--per-second", "5", "--behind-proxy") as receiver:
         seen = [receiver.post(BODY, "", X_Forwarded_For="203.0.113.9, 198.51.100.1") for _ in range(20)]
