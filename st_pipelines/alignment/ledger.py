@@ -31,11 +31,12 @@ _made = text(
     "AND (l.state = 'linked' OR (l.state = 'ended' AND l.how <> 'rule'))) "
     "ORDER BY p.posting_id"
 )
-_held = select(document_version.c.document).where(
-    document_version.c.integration == bindparam("integration"), document_version.c.flow == bindparam("flow"),
-    text("document_version.is_latest = 1"), document_version.c.disposition == "held",
-    document_version.c.reason.like("party.%"),
-).order_by(document_version.c.doc_key)  # fmt: skip
+# By the held postings, which are few and indexed, not by all versions.
+_held = text(
+    "SELECT v.document FROM posting p JOIN document_version v ON v.version_id = p.version_id "
+    "WHERE p.integration = :integration AND p.state = 'held' AND p.flow = :flow AND p.reason_code LIKE 'party.%' "
+    "AND v.is_latest = 1 ORDER BY v.doc_key"
+)
 
 
 def in_hand(engine: Engine, integration: str, keys: Collection[str]) -> set[str]:

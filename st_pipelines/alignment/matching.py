@@ -50,7 +50,6 @@ def match(
     """``new``: source parties without a link. ``sources``: every source party that is known, also those. ``linked``:
     reference on the source side to reference on the target side. ``separate``: pairs that a person told apart."""
     every = {record.reference: record for record in (*sources, *new)}
-    fresh = {record.reference for record in new}
     by_source, by_target = _index(every.values()), _index(targets)
     owner = {target: source for source, target in linked.items()}
     held = {record.reference: record for record in targets}
@@ -66,7 +65,7 @@ def match(
     free = [record for record in targets if record.reference not in taken]
     scores = score(unsettled, free) if unsettled and free else {}
     for record in unsettled:
-        told = _doubtful(record, by_source, by_target, every, held, taken, scores, separate, fresh)
+        told = _doubtful(record, by_source, by_target, every, held, taken, scores, separate)
         if told:
             found.doubtful[record.reference] = told
         else:
@@ -113,7 +112,7 @@ def _certain(
 def _doubtful(
     record: PartyRecord, by_source: _Index, by_target: _Index, sources: Mapping[str, PartyRecord],
     targets: Mapping[str, PartyRecord], taken: Mapping[str, str], scores: Mapping[Pair, int],
-    separate: Collection[Pair], fresh: Collection[str],
+    separate: Collection[Pair],
 ) -> list[Match]:  # fmt: skip
     told: list[Match] = []
     there = _sharing(record, by_target)
@@ -123,11 +122,12 @@ def _doubtful(
     for reference in near:
         if (record.reference, reference) not in separate:
             told.append(_compared(record, targets[reference], scores, taken.get(reference, "")))
-    # The same party twice in the source, both still without a record there: neither is made before a person has looked.
+    # The same party twice in the source: neither is made a second time before a person has looked.
     twins = {twin for references in _sharing(record, by_source, _DUPLICATE_BY).values() for twin in references}
-    for twin in twins - {record.reference}:
+    named = {match.linked_to for match in told}
+    for twin in twins - {record.reference} - named:
         pair = (record.reference, twin)
-        if twin in fresh and pair not in separate and pair[::-1] not in separate:
+        if sources[twin].is_active and pair not in separate and pair[::-1] not in separate:
             told.append(_compared(record, sources[twin], scores, ""))
     return sorted(told, key=lambda one: (_rank(one), -one.score, one.target.reference))
 

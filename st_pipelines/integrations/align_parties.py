@@ -7,6 +7,7 @@ What the systems and the link table say is gathered here; the decisions are in `
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -99,18 +100,40 @@ def _matched(session: Session, role: str, kind: str, new: Sequence[PartyRecord],
     """Matches with all that the target has, and records what came of it."""
     from st_pipelines.alignment.scoring import scores
 
-    book = session.integration.link_book
+    book, known = session.integration.link_book, _everybody(session, role, kind, side)
     every = links.every(session.engine, book, role, ("linked", "separate"))
-    sources = [record_of(party) for party in ledger.known_parties(session.engine, session.integration.name, kind)]
     found = match(
-        new, sources, list(side.read(session.target_client, role)),
+        new, known.sources.values(), known.targets,
         linked={row.source_id: row.target_id for row in every if row.state == "linked"},
         separate={(row.source_id, row.target_id) for row in every if row.state == "separate"}, score=scores,
     )  # fmt: skip
+    known.sources.update({record.reference: record for record in new})
     doubtful = [one for matches in found.doubtful.values() for one in matches]
     if context is not None and (found.certain or doubtful):
         links.record_found(session.engine, context, book, role, found.certain, doubtful)
     return found
+
+
+@dataclass
+class _Everybody:
+    """All parties of a role, read once a session: a backfill of a year meets new ones on each of its days. Those that
+    the session makes itself are found by their source record."""
+
+    sources: dict[str, PartyRecord]
+    targets: list[PartyRecord]
+
+
+_known_by: WeakKeyDictionary[Session, dict[str, _Everybody]] = WeakKeyDictionary()
+
+
+def _everybody(session: Session, role: str, kind: str, side: PartySide) -> _Everybody:
+    of_roles = _known_by.setdefault(session, {})
+    if role not in of_roles:
+        parties = ledger.known_parties(session.engine, session.integration.name, kind)
+        of_roles[role] = _Everybody(
+            {party.doc_key: record_of(party) for party in parties}, list(side.read(session.target_client, role))
+        )
+    return of_roles[role]
 
 
 def _settled(session: Session, role: str, records: dict[str, PartyRecord], live: dict[str, Link], owners: Owners,

@@ -2,7 +2,8 @@
 wrong kind is named before anything is sent.
 
 Settings: ``tenant``; optional ``base_url`` and ``auth_url`` (production where absent), ``ca_file``,
-``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``, ``span_records``.
+``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``, ``span_records``,
+``quiet_period_s``.
 Secrets: ``app_key``, ``client_id``, ``client_secret``.
 """
 
@@ -31,7 +32,7 @@ SECRETS = ("app_key", "client_id", "client_secret")
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``auth_url``: the auth server without path. ``rate_per_s``: calls a second that ServiceTitan grants per app and
-    tenant. ``timeout_s``: of one call in all."""
+    tenant. ``timeout_s``: of one call in all. ``quiet_period_s``: how long a write that timed out may still be applied."""
 
     tenant: str
     base_url: str = PRODUCTION
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     look_ahead: int = 3
     overlap_s: float = 600.0
     span_records: int = 5000
+    quiet_period_s: float = 120.0
 
 
 def connect(connection: Connection, engine: Engine, keyring: Keyring, *, tenant: str = "") -> ServiceTitan:
@@ -69,7 +71,10 @@ def connect(connection: Connection, engine: Engine, keyring: Keyring, *, tenant:
         timedelta(seconds=settings.overlap_s), settings.page_size, settings.look_ahead,
         span_records=settings.span_records,
     )  # fmt: skip
-    return ServiceTitan(http, auth, connection.name, settings.tenant, reading)
+    return ServiceTitan(
+        http, auth, connection.name, settings.tenant, reading,
+        request_deadline_s=settings.timeout_s, quiet_period_s=settings.quiet_period_s,
+    )  # fmt: skip
 
 
 def read_settings(connection: Connection) -> Settings:

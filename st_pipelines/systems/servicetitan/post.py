@@ -30,8 +30,6 @@ from st_pipelines.systems.servicetitan.party_bodies import ROLE_OF_KIND
 from st_pipelines.systems.servicetitan.party_records import APPLICATION, BLOCK, KEY, PLACES, Row, listed
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 
-_MARGIN_S = 20.0  # ServiceTitan itself gives up after a hundred seconds (reference 4)
-
 
 class _Answer(msgspec.Struct):
     id: int
@@ -42,10 +40,9 @@ class ServiceTitanTarget:
 
     system = "servicetitan"
 
-    def __init__(self, client: ServiceTitan, *, quiet_period_s: float = 100.0 + _MARGIN_S,
-                 request_deadline_s: float = 100.0) -> None:  # fmt: skip
+    def __init__(self, client: ServiceTitan) -> None:
         self.client = client
-        self.quiet_period_s, self.request_deadline_s = quiet_period_s, request_deadline_s
+        self.quiet_period_s, self.request_deadline_s = client.quiet_period_s, client.request_deadline_s
         self.max_concurrency = client.reading.look_ahead
 
     def check_company(self, company: str) -> None:

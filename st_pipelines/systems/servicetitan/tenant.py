@@ -43,11 +43,14 @@ class ServiceTitan:
     """Thread-safe. Make one a process with ``connect``, close it at the end."""
 
     def __init__(
-        self, http: HttpClient, auth: Auth, connection: str, tenant: str, reading: Reading | None = None
-    ) -> None:
+        self, http: HttpClient, auth: Auth, connection: str, tenant: str, reading: Reading | None = None, *,
+        request_deadline_s: float = 100.0, quiet_period_s: float = 120.0,
+    ) -> None:  # fmt: skip
+        """``quiet_period_s``: how long ServiceTitan may still work on a write that timed out here."""
         self._http, self._auth = http, auth
         self.connection, self.tenant = connection, tenant
         self.reading = reading or Reading()
+        self.request_deadline_s, self.quiet_period_s = request_deadline_s, quiet_period_s
         self._identified = False
         self._lock = threading.Lock()
 
