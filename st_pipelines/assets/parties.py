@@ -38,7 +38,7 @@ def parties_asset(integration: Integration, flow: Flow, role: str) -> dg.AssetsD
 
         session = sessions.session(integration.name)
         both_ways = integration.parties is not None and integration.parties.both_ways
-        done = send_back(session, role, context.run_id, f"dagster run {context.run_id}") if both_ways else None
+        done = send_back(session, role, context.run.run_id, f"dagster run {context.run.run_id}") if both_ways else None
         if done is not None and done.stopped:
             raise dg.Failure(f"Sending parties to {source} stopped: {done.stopped}. Nothing was lost; run it again "
                              "once it is mended.", allow_retries=False)  # fmt: skip

@@ -32,7 +32,7 @@ SECRETS = ("app_key", "client_id", "client_secret")
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """``auth_url``: the auth server without path. ``rate_per_s``: calls a second that ServiceTitan grants per app and
-    tenant. ``timeout_s``: of one call in all. ``quiet_period_s``: how long a write that timed out may still be applied."""
+    tenant. ``timeout_s``: of one call in all. ``quiet_period_s``: how long a write that timed out may still be done."""
 
     tenant: str
     base_url: str = PRODUCTION
