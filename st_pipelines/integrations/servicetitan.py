@@ -102,7 +102,8 @@ def _ping(client: Any, integration: Integration) -> list[str]:
 
     options = integration.options
     witness = options.second_witness == "journal_entries"
-    faults = ping(client, integration.flows, write_back=options.mark_exported, with_journal=witness)
+    faults = ping(client, integration.flows, write_back=options.mark_exported, with_journal=witness,
+                  tell_journal=options.journal_sync)  # fmt: skip
     return [str(fault) for fault in faults]
 
 

@@ -165,10 +165,11 @@ def test_missing_permissions_are_named_with_their_cure_by_ping(company: Company)
     company.arm("qad", {"action": "forbidden", "count": None, "match": {"path": "/costCentres"}})
     pinged = company.here("connections", "ping", "demo_servicetitan", "--json")
     faults = [one["fault"] for one in pinged.json["faults"]]
-    assert pinged.code == 1 and len(faults) == 3, faults
+    assert pinged.code == 1 and len(faults) == 4, faults
     assert "tn.inv.receipts:r" in faults[0] and "developer portal" in faults[0]
     assert "tn.acc.journalentries:r" in faults[1] and "options.second_witness" in faults[1]
     assert "tn.acc.invoices:w" in faults[2] and "may not be marked as exported" in faults[2]
+    assert "tn.acc.journalentries:w" in faults[3] and "may not be told" in faults[3]
     pinged = company.here("connections", "ping", "demo_qad", "--json")
     faults = [one["fault"] for one in pinged.json["faults"]]
     assert pinged.code == 1 and len(faults) == 1 and faults[0].startswith("costCentre: no permission"), faults
@@ -176,8 +177,10 @@ def test_missing_permissions_are_named_with_their_cure_by_ping(company: Company)
     assert company.here(*RUN).code == 3 and writes(company) == []
 
     file = company.mappings / "demo_qad" / "integration.yaml"
-    edit(file, lambda text: text.replace("second_witness: journal_entries", "second_witness: none")
-         .replace("mark_exported: true", "mark_exported: false"))  # fmt: skip
+    for switched, off in (("second_witness: journal_entries", "second_witness: none"),
+                          ("mark_exported: true", "mark_exported: false"),
+                          ("journal_sync: true", "journal_sync: false")):  # fmt: skip
+        file.write_text(file.read_text().replace(switched, off))
     edit(file, lambda text: text.replace("payments, bills]", "payments]"))
     pinged = company.here("connections", "ping", "demo_servicetitan", "--json")
     assert (pinged.code, pinged.json["faults"]) == (0, []), "only what is switched on is needed"

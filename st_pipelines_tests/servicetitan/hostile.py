@@ -127,7 +127,7 @@ def serving(hostile: Hostile) -> Iterator[str]:
                 return
             path = urlsplit(self.path).path.partition(f"/tenant/{TENANT}/")[2]
             with hostile.lock:
-                hostile.requests.append(("POST", path, []))
+                hostile.requests.append((self.command, path, []))
                 hostile.bodies.append(body)
                 status, answer = hostile.answer_write(path, body)
             if hostile.drop_writes:
@@ -135,6 +135,8 @@ def serving(hostile: Hostile) -> Iterator[str]:
                 self.connection.close()
                 return
             self._answer(status, answer)
+
+        do_PATCH = do_POST
 
         def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)

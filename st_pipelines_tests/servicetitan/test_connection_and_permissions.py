@@ -64,6 +64,16 @@ def test_a_missing_permission_to_mark_as_exported_is_named_and_nothing_is_marked
     assert ping(day.client, ["payments"], write_back=True) == [], "payments are not marked"
 
 
+def test_a_missing_permission_to_tell_journal_entries_is_named(day: Day, hostile: Hostile) -> None:
+    _everything(hostile)
+    hostile.answer_write = lambda path, body: (403, b'{"title":"Forbidden","status":403}')
+    (fault,) = ping(day.client, ["invoices"], tell_journal=True)
+    assert fault.name == "tn.acc.journalentries:w" and "tn.acc.journalentries:w" in fault.cure
+    assert hostile.requests[-1][:2] == ("PATCH", "journal-entries/0/sync")
+    hostile.answer_write = lambda path, body: (404, b'{"title":"Not found","status":404}')
+    assert ping(day.client, ["invoices"], tell_journal=True) == []
+
+
 @pytest.mark.parametrize(("status", "body", "ok"), [
     (200, b"[]", True), (400, b'{"title":"One or more validation errors occurred."}', True),
     (500, b"<html>down</html>", None),

@@ -7,6 +7,7 @@ meanwhile is given back to be judged again.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -93,6 +94,14 @@ def tell_entry(client: ServiceTitan, entry: JournalEntry, status: str, message: 
     if answered.id != entry.id or not says(answered, status, message):
         return Told("unknown", f"it answered with syncStatus {answered.sync_status}")
     return Told("told")
+
+
+def ask_to_tell_nothing(client: ServiceTitan) -> None:
+    """Shows whether the app may tell entries at all: none has the id 0, so nothing is changed. Raises ``Forbidden``
+    where it may not, and what else a write raises but that the entry is not there."""
+    with suppress(NotFound):
+        client.write(MODULE, f"{PATH}/0/sync", b'{"syncStatus":"Pending"}', entity=ENTITY, reference="ping",
+                     method="PATCH", asking=True)  # fmt: skip
 
 
 def _read(client: ServiceTitan, entry: JournalEntry) -> JournalEntry:

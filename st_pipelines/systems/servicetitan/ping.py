@@ -1,14 +1,16 @@
 """Proves before anything runs that a connection works: sign-in, tenant, and each permission that the flows need.
 
 Invariant: nothing is changed. Permission to read is proven by reading one record, permission to mark documents as
-exported by asking to mark none. Only what the flows and options need is looked at.
+exported by asking to mark none, permission to tell journal entries by telling one that cannot be. Only what the flows
+and options need is looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from st_pipelines.systems.http.errors import Forbidden, NotFound, Refused, SystemFault
-from st_pipelines.systems.servicetitan import journal
+from st_pipelines.systems.servicetitan import journal, journal_sync
 from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity
 from st_pipelines.systems.servicetitan.tenant import ServiceTitan
 from st_pipelines.systems.servicetitan.writeback import WRITE_SCOPES, ask_to_mark_nothing
@@ -38,10 +40,12 @@ class Check:
 
 
 def checks(
-    client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False, with_journal: bool = False
-) -> list[Check]:
+    client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False,
+    with_journal: bool = False, tell_journal: bool = False,
+) -> list[Check]:  # fmt: skip
     """Everything that was looked at, good or not. Stops at a sign-in that fails: nothing else can be told then.
-    ``write_back``: documents are marked as exported. ``with_journal``: the journal is heard as second witness."""
+    ``write_back``: documents are marked as exported. ``with_journal``: the journal is heard as second witness.
+    ``tell_journal``: its entries are told what stands in the books."""
     try:
         client.identify()
     except SystemFault as fault:
@@ -53,15 +57,22 @@ def checks(
     if with_journal:
         made.append(_journal(client))
     if write_back:
-        made += [_markable(client, name, scope) for name, scope in WRITE_SCOPES.items() if name in flows]
+        for name, scope in WRITE_SCOPES.items():
+            if name in flows:
+                what = f"{name} may not be marked as exported"
+                made.append(_writable(what, scope, partial(ask_to_mark_nothing, client, name)))
+    if tell_journal:
+        what = "journal entries may not be told what stands in the books"
+        made.append(_writable(what, journal_sync.WRITE_SCOPE, partial(journal_sync.ask_to_tell_nothing, client)))
     return made
 
 
 def ping(
-    client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False, with_journal: bool = False
-) -> list[Check]:
+    client: ServiceTitan, flows: Sequence[str] = tuple(NEEDED), *, write_back: bool = False,
+    with_journal: bool = False, tell_journal: bool = False,
+) -> list[Check]:  # fmt: skip
     """The faults alone; an empty list means that all is well."""
-    made = checks(client, flows, write_back=write_back, with_journal=with_journal)
+    made = checks(client, flows, write_back=write_back, with_journal=with_journal, tell_journal=tell_journal)
     return [check for check in made if check.ok is False]
 
 
@@ -92,21 +103,19 @@ def _journal(client: ServiceTitan) -> Check:
     return Check(journal.SCOPE, True, journal.ENTITY)
 
 
-def _markable(client: ServiceTitan, name: str, scope: str) -> Check:
+def _writable(forbidden: str, scope: str, ask: Callable[[], None]) -> Check:
     try:
-        ask_to_mark_nothing(client, name)
+        ask()
     except Forbidden as fault:
         without = "or switch the write-back off in integration.yaml"
-        return Check(
-            scope, False, f"{name} may not be marked as exported ({fault.what})", f"{_grant(scope)}, {without}"
-        )
+        return Check(scope, False, f"{forbidden} ({fault.what})", f"{_grant(scope)}, {without}")
     except NotFound as fault:
-        return _unreadable(scope, name, fault)
+        return _unreadable(scope, forbidden.partition(" may")[0], fault)
     except Refused:
-        return Check(scope, True, name)  # permission is looked at first: it minds only that nothing was named
+        return Check(scope, True)  # permission is looked at first: it minds only that there is nothing to write to
     except SystemFault as fault:
-        return Check(scope, None, f"whether {name} may be marked as exported is not known: {fault.what}", fault.cure)
-    return Check(scope, True, name)
+        return Check(scope, None, f"not known whether {forbidden}: {fault.what}", fault.cure)
+    return Check(scope, True)
 
 
 def _unreadable(scope: str, name: str, fault: SystemFault) -> Check:
