@@ -14,6 +14,8 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateCh
 from dagster._core.events import DagsterEvent, DagsterEventType
 from slack_sdk.errors import SlackApiError
 
+from st_pipelines.assets.alerts.channels import channels
+from st_pipelines.assets.alerts.message import Alert
 from st_pipelines.assets.alerts.sensor import OVERLAP, Cursor, alert_sensors
 from st_pipelines.settings import Settings
 from st_pipelines_tests.assets.loopback_servers import Received, mail_server, slack_server
@@ -213,6 +215,19 @@ def test_a_channel_that_is_not_configured_is_neither_wired_nor_imported() -> Non
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "['alerts'] False"
+
+
+@pytest.mark.parametrize("variable", ["ST_PIPELINES_SLACK_TOKEN", "ST_PIPELINES_SMTP_PASSWORD"])
+def test_a_secret_that_is_not_there_is_named(
+    mail: Received, slack: Received, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:  # fmt: skip
+    monkeypatch.delenv(variable, raising=False)
+    given = by_mail(mail).model_copy(update={"slack_channel": "#books", "smtp_user": "pipelines"})
+    send = channels(given)["slack" if "SLACK" in variable else "mail"]
+    with pytest.raises(RuntimeError, match=f"{variable} is not set"):
+        send(Alert("subject", "text"))
+    assert not mail.mails
+    assert not slack.posts
 
 
 def test_half_a_mail_configuration_is_refused() -> None:

@@ -22,7 +22,8 @@ from st_pipelines.database.engine import open_database
 from st_pipelines.sandbox.server import running_sandbox
 from st_pipelines_tests.deploy import services
 
-READY_S = 150.0
+READY_S = 240.0  # of one service or run; the processors are shared with whatever else runs
+pytestmark = pytest.mark.timeout(900)
 LAUNCH = """mutation($run: ExecutionParams!) { launchRun(executionParams: $run) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"

@@ -31,6 +31,7 @@ def _slack(channel: str) -> Send:
     from dagster_slack import SlackResource
 
     def send(alert: Alert) -> None:
+        _secret(SLACK_TOKEN)
         resource = SlackResource(token=dg.EnvVar(SLACK_TOKEN)).process_config_and_initialize()
         resource.get_client().chat_postMessage(channel=channel, text=alert.text, unfurl_links=False)
 
@@ -54,9 +55,16 @@ def _mail(settings: Settings) -> Send:
             if settings.smtp_security == "starttls":
                 server.starttls(context=ssl.create_default_context())
             if settings.smtp_user:
-                server.login(settings.smtp_user, str(dg.EnvVar(SMTP_PASSWORD).get_value() or ""))
+                server.login(settings.smtp_user, _secret(SMTP_PASSWORD))
             refused = server.send_message(message)
             if refused:
                 raise RuntimeError(f"the mail server refused {', '.join(refused)}")
 
     return send
+
+
+def _secret(variable: str) -> str:
+    value = dg.EnvVar(variable).get_value()
+    if not value:
+        raise RuntimeError(f"{variable} is not set in the environment of the code server")
+    return value
