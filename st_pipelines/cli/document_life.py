@@ -15,13 +15,15 @@ from st_pipelines.posting.life import Life, life
 from st_pipelines.reconciliation.amounts import plain
 
 
-def lives_of(engine: Engine, asked: str) -> list[dict[str, Any]]:
-    """Every document that ``asked`` can mean; none where nothing is known. Amounts as plain text, instants as ISO."""
-    named = or_(posting.c.external_ref == asked, posting.c.target_id == asked, posting.c.target_number == asked)
+def lives_of(engine: Engine, asked: str, *, only_target: bool = False) -> list[dict[str, Any]]:
+    """Every document that ``asked`` can mean; none where nothing is known. Amounts as plain text, instants as ISO.
+    ``only_target``: it is what the document is called in the target."""
+    in_target = or_(posting.c.target_id == asked, posting.c.target_number == asked)
+    named = in_target if only_target else or_(posting.c.external_ref == asked, in_target)
     with reading(engine) as connection:
         rows = list(connection.execute(select(posting.c.integration, posting.c.doc_key).where(named)))
         query = select(document_version.c.integration, document_version.c.doc_key)
-        rows += connection.execute(query.where(document_version.c.doc_key == asked))
+        rows += [] if only_target else connection.execute(query.where(document_version.c.doc_key == asked))
     names = sorted({(str(integration), str(key)) for integration, key in rows})
     return [_readable(integration, life(engine, integration, key)) for integration, key in names]
 

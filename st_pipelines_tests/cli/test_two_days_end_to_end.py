@@ -3,10 +3,13 @@
 The sandboxes are real processes; between the steps they are stopped, changed and started again on the same home.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +42,29 @@ def run(tmp_path: Path) -> CommandLine:
     ready.environment["ST_PIPELINES_MAPPINGS"] = str(REPOSITORY / "mappings")
     assert ready.here("connections", "new-key").code == 0
     return ready
+
+
+def assert_whole_story(run: CommandLine, life: dict[str, Any], number: str) -> None:
+    """From the job in ServiceTitan to the lines in QAD's ledger, and back from the voucher."""
+    source, rules, posting = life["source"], life["rules"], life["postings"][0]
+    assert str(source["record"]["id"]) == life["doc_key"].split(":")[3]
+    assert source["record"]["customer"]["id"] and len(source["page_sha256"]) == 64
+    assert rules["same_mapping"] and all(line["account_rows"] for line in rules["lines"])
+    revenue = [line for line in rules["lines"] if line["cost_center"]]
+    assert revenue and all("business_units.csv, line" in line["cost_center_rows"][0] for line in revenue)
+    assert hashlib.sha256(posting["payload"].encode()).hexdigest() == posting["body_sha256"]
+    assert json.loads(posting["payload"]) and len(posting["answer_sha256"]) == 64
+    (live,) = run.here("documents", "show", "--from-target", number, "--live", "--json").json
+    assert live["doc_key"] == life["doc_key"] and len(live["live"]) == 1
+    assert live["live"][0]["number"] == number and Decimal(live["live"][0]["total"]) == Decimal(posting["amount"])
+    assert sum(Decimal(line["amount"]) for line in live["live"][0]["gl_lines"]) == 0
+    screen = run.here("documents", "show", life["doc_key"], "--live").out
+    places = [screen.index(part) for part in ("1. In servicetitan", "2. Mapped", "3. In the ledger", "4. Sent",
+                                              "5. In the target", "6. The audit trail")]  # fmt: skip
+    assert places == sorted(places)
+    assert str(source["record"]["customer"]["name"])[:12] in screen and number in screen
+    assert run.here("documents", "show", "--from-target", "no such id").code == 2
+    assert run.here("documents", "show").code == 2
 
 
 def test_plan_apply_reconcile_and_find_the_damage(run: CommandLine, tmp_path: Path) -> None:
@@ -76,6 +102,7 @@ def test_plan_apply_reconcile_and_find_the_damage(run: CommandLine, tmp_path: Pa
         assert "posted" in [event["event"] for event in life["events"]]
         number = life["postings"][0]["target_number"]
         assert run.here("documents", "show", number, "--json").json[0]["doc_key"] == key
+        assert_whole_story(run, life, number)
 
     books = Books(tmp_path / "sandbox" / "qad.db")
     voucher = next(row for row in books.all("customer_invoices") if row["customLong0"] == key)
