@@ -224,3 +224,18 @@ def test_the_content_hash_moves_exactly_when_the_books_would(total: Decimal, day
     moved = document(1, str(total), source_sha256="s" * 64, business_date=date(2026, 10, 1 + days))
     assert (content_sha256(base) == content_sha256(moved)) == (days == 0)
     assert decode(encode(noise)) == noise
+
+
+def test_a_version_that_the_source_modified_earlier_never_replaces_a_later_one(
+    engine: Engine, target: FakeTarget
+) -> None:
+    """Two roads lead into the ledger: what a day read may be older than what an event has brought meanwhile."""
+    earlier, later = datetime(2026, 10, 3, 9, tzinfo=UTC), datetime(2026, 10, 3, 9, 5, tzinfo=UTC)
+    plan(engine, [document(1, "90.00", modified_on=later)])
+    send(engine, target)
+    again = plan(engine, [document(1, "100.00", modified_on=earlier)])
+    assert (again.unchanged, again.versions, again.planned) == (1, 0, 0)
+    assert states(engine, key(1)) == ["create posted"]
+    # Another mapping of the same version is planned, as ever: the source did not say anything earlier.
+    assert plan(engine, [document(1, "80.00", modified_on=later)]).versions == 1
+    prove(engine)
