@@ -3,7 +3,7 @@
 Ten events about one invoice are one look at it: an event says that something changed, the source says what.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from st_pipelines.inbox.pending import Delivery
@@ -19,14 +19,6 @@ class Wishes:
 
     by_record: dict[Record, list[Delivery]] = field(default_factory=dict)
     ignored: dict[str, list[Delivery]] = field(default_factory=dict)
-
-    @property
-    def ids(self) -> Mapping[str, Sequence[int]]:
-        """By entity, ascending."""
-        found: dict[str, list[int]] = {}
-        for entity, record_id in sorted(self.by_record):
-            found.setdefault(entity, []).append(record_id)
-        return found
 
     def without(self, records: Sequence[Record]) -> list[tuple[Record, Delivery]]:
         """Takes records out; gives their deliveries."""

@@ -8,7 +8,7 @@ done now comes again after a while; polling reaches the same end without any of 
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,9 +18,9 @@ from st_pipelines.database.engine import now_us, reading
 from st_pipelines.inbox.pending import Delivery, Lag, lag, pending, postpone, settle
 from st_pipelines.integrations.event_partitions import new_partition, remove_covered
 from st_pipelines.integrations.event_posting import NOTHING_SENT, Planned, Sent, map_and_plan, send
-from st_pipelines.integrations.event_wishes import Record, Wishes, reach, wishes_of
+from st_pipelines.integrations.event_wishes import Record, Wishes, flows_of, reach, wishes_of
 from st_pipelines.integrations.reconcile import Reconciled, reconcile_touched
-from st_pipelines.integrations.road import EventSide
+from st_pipelines.integrations.road import EventSide, Flow
 from st_pipelines.integrations.session import NotReady, Session
 from st_pipelines.integrations.write_back import WriteBack, marked_flows, write_back
 from st_pipelines.posting.standing import Standing, standing
@@ -29,6 +29,16 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 900.0
 LOOK_AGAIN_S, LONGEST_RUN_S = 0.25, 600.0
+POISON = (ValueError, LookupError, TypeError, ArithmeticError)  # may be the fault of one record alone
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Records that were read into one partition and planned."""
+
+    key: str
+    flows: tuple[Flow, ...]
+    planned: Planned
 
 
 @dataclass
@@ -121,31 +131,57 @@ class _Round:
 
     def _work(self) -> None:
         session, name = self._session, self._session.integration.name
-        key, today = new_partition(session)
-        entities, flows = reach(session, list(self._wishes.ids))
-        with self._timed("read"):
-            first = datetime.combine(session.integration.first_day, datetime.min.time(), UTC)
-            read = self._side.reread(
-                session.source, session.store, session.integration, key, entities, self._wishes.ids, first
-            )
-        self._done.records = sum(one.records for one in read.values())
-        self._done.pages = sum(one.pages for one in read.values())
-        self._absent([(entity, one) for entity, found in read.items() for one in found.missing])
-        with self._timed("plan"):
-            planned = map_and_plan(session, flows, key, today, self._run_id, self._actor)
+        _ = session.mapping, session.source  # what is wrong with these is no record's fault
+        session.require_agreement()
+        prepared = self._prepare(sorted(self._wishes.by_record))
         with self._timed("post"):
             self._done.sent = send(session, self._run_id, self._actor)
+        keys: dict[str, list[str]] = {}
+        for one in prepared:
+            for flow in one.flows:
+                keys.setdefault(flow.name, []).append(one.key)
+        flows = [flow for flow in flows_of(session) if flow.name in keys]
         with self._timed("reconcile"):
             self._done.reconciled = {
-                flow.name: reconcile_touched(session, flow, [key], self._run_id, f"events_{flow.name}")
+                flow.name: reconcile_touched(session, flow, keys[flow.name], self._run_id, f"events_{flow.name}")
                 for flow in flows
                 if flow.reconciled_kinds
             }
         with self._timed("tell"):
             marked = marked_flows(session, flows)
             self._done.told = [write_back(session, flow, [], self._run_id, self._actor) for flow in marked]
-        self._done.documents = standing(session.engine, name, planned.doc_keys)
-        self._settle(planned)
+        planned = [key for one in prepared for key in one.planned.doc_keys]
+        self._done.documents = standing(session.engine, name, dict.fromkeys(planned))
+        self._settle(frozenset().union(*(one.planned.left_out for one in prepared)))
+
+    def _prepare(self, records: Sequence[Record]) -> list[Prepared]:
+        """Reads and plans. One record that cannot be mapped keeps only itself waiting: a batch that fails is halved
+        until it is alone (R7). What says that nothing can be read now passes."""
+        try:
+            return [self._read_and_plan(records)]
+        except POISON as fault:
+            if len(records) == 1:
+                poisoned = [one for _, one in self._wishes.without(records)]
+                self._postpone(poisoned, f"{type(fault).__name__}: {fault}")
+                return []
+            middle = len(records) // 2
+            return [*self._prepare(records[:middle]), *self._prepare(records[middle:])]
+
+    def _read_and_plan(self, records: Sequence[Record]) -> Prepared:
+        session, ids = self._session, dict[str, list[int]]()
+        for entity, record_id in records:
+            ids.setdefault(entity, []).append(record_id)
+        key, today = new_partition(session)
+        entities, flows = reach(session, list(ids))
+        with self._timed("read"):
+            first = datetime.combine(session.integration.first_day, datetime.min.time(), UTC)
+            read = self._side.reread(session.source, session.store, session.integration, key, entities, ids, first)
+        with self._timed("plan"):
+            planned = map_and_plan(session, flows, key, today, self._run_id, self._actor)
+        self._done.records += sum(one.records for one in read.values())
+        self._done.pages += sum(one.pages for one in read.values())
+        self._absent([(entity, one) for entity, found in read.items() for one in found.missing])
+        return Prepared(key, tuple(flows), planned)
 
     def _absent(self, records: Iterable[Record]) -> None:
         """A record may show up a moment after its event; one that stays absent is nothing to wait for."""
@@ -156,12 +192,12 @@ class _Round:
             else:
                 self._postpone([one], f"{entity} {record_id} does not exist at the source yet")
 
-    def _settle(self, planned: Planned) -> None:
+    def _settle(self, left_out: Collection[str]) -> None:
         done: list[Delivery] = []
         for (entity, record_id), some in self._wishes.by_record.items():
             key = self._side.document_key(self._session.integration, entity, record_id)
             now = self._done.documents.get(key)
-            if key in planned.left_out:
+            if key in left_out:
                 self._ignore(some, f"{key} was last modified on a day that is not the integration's")
             elif now is not None and not now.settled:
                 self._postpone(some, f"{key} is {now.state}: {'; '.join(self._done.sent.stopped) or now.reason}")
@@ -198,7 +234,8 @@ class _Round:
     def _timed(self, part: str) -> Iterator[None]:
         began = time.monotonic()
         yield
-        self._done.seconds[part] = round(time.monotonic() - began, 3)
+        spent = self._done.seconds.get(part, 0.0) + time.monotonic() - began
+        self._done.seconds[part] = round(spent, 3)
 
 
 def _numbers(deliveries: Iterable[Delivery]) -> list[int]:

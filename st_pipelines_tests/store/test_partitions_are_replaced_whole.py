@@ -152,3 +152,20 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_a_file_url_is_the_same_disk(tmp_path: Path) -> None:
     Store(UPath(tmp_path).as_uri()).write_table("demo", "mapped", "bills", "current", pa.table({"n": [4]}))
     assert Store(str(tmp_path)).read_table("demo", "mapped", "bills", "current")["n"].to_pylist() == [4]
+
+
+def test_a_removed_partition_is_gone_with_its_children_and_pages_and_the_others_stay(store: Store) -> None:
+    for key in ("2026-10-01", "2026-10-02_e1791234567890123"):
+        page = store.write_page("demo", "invoices", key, b"{}")
+        with _writer(store, key) as writer:
+            writer.write("invoices", _rows(PARENT, {"id": 1, "total": None}))
+            writer.write("invoice_items", _rows(CHILD, {"parent_id": 1, "text": "é"}))
+            writer.remember(pages=[page])
+    for _ in range(2):  # also where it is gone already
+        store.remove("demo", "source", "invoices", "2026-10-02_e1791234567890123")
+    assert store.partitions("demo", "source", "invoices") == ["2026-10-01"]
+    assert store.partitions("demo", "source", "invoice_items") == ["2026-10-01"]
+    assert not list(store.pages("demo", "invoices", "2026-10-02_e1791234567890123"))
+    with pytest.raises(NotStored):
+        store.read_table("demo", "source", "invoice_items", "2026-10-02_e1791234567890123")
+    assert store.read_table("demo", "source", "invoices", "2026-10-01").num_rows == 1
