@@ -19,7 +19,7 @@ from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow
 
 PLOTTED = ("posted", "held", "rejected")  # zero where there are none, so that a plot has no gaps
-DOCUMENTS = ("document", "about", "number_in_books", "amount", "company")
+DOCUMENTS = ("number_in_books", "amount", "about", "document")
 ADD_UP = "Stop the schedules, keep the report, run st-pipelines audit verify, and call whoever maintains this software."
 READ_BACK = (
     "Somebody or something changed it in the books. Compare both with st-pipelines documents show KEY; correct it "
@@ -69,8 +69,7 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "connection": integration.target.connection,
-                "this_run": f"{summary.sent} sent, {summary.adopted} found in the books, {summary.settled} settled by "
-                "reading back",
+                "this_run": f"{summary.sent} sent, {summary.adopted} found there, {summary.settled} settled",
                 "audit_position": f"event {audit_position(session)}",
             },
             check_results=[
@@ -96,7 +95,7 @@ def _metadata(day: Any, currency: str, link: str) -> dict[str, Any]:
         "dagster/partition_row_count": sum(day.counts.values()),
         **dict.fromkeys(PLOTTED, 0), **dict(sorted(day.counts.items())),
         "posted_total": amount(posted, currency), "posted_amount": plotted(posted, currency),
-        "control_totals": table(day.control_rows, ("business_unit", "gl_account", "amount")),
+        "control_totals": table(day.control_rows, ("gl_account", "amount", "business_unit")),
         "largest_documents": table(map(_row, day.documents), DOCUMENTS),
     }  # fmt: skip
     if link and day.documents:
@@ -106,8 +105,8 @@ def _metadata(day: Any, currency: str, link: str) -> dict[str, Any]:
 
 def _row(one: Any) -> dict[str, str]:
     return {
-        "document": one.doc_key, "about": one.label, "number_in_books": one.number or one.target_id,
-        "amount": amount(one.amount_minor, one.currency), "company": one.company,
+        "number_in_books": one.number or one.target_id, "amount": amount(one.amount_minor, one.currency),
+        "about": one.label, "document": one.doc_key,
     }  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def page(address: str, browser_executable: str, tmp_path_factory: pytest.TempPat
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("chromium"), executable_path=browser_executable, args=list(chromium.ARGUMENTS),
-            viewport={"width": 1600, "height": 1000}, base_url=address,
+            viewport={"width": 1600, "height": 1400}, base_url=address,
         )  # fmt: skip
         context.set_default_timeout(CLICK_MS)
         opened = context.new_page()
