@@ -26,7 +26,7 @@ class UnsupportedDatabase(ValueError):
 def open_database(url: str, *, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
     """An engine for ``sqlite:///path`` or ``postgresql+psycopg2://…``. Makes the SQLite folder (0700), no schema.
 
-    ``patience_s``: how long a statement waits for another process's lock."""
+    ``patience_s``: how long a statement waits for another process's lock, or for a server that is silent."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -43,8 +43,11 @@ def open_database(url: str, *, patience_s: float = BUSY_TIMEOUT_S) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername == "postgresql+psycopg2":
-        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
-        if patience_s != BUSY_TIMEOUT_S:
+        impatient = patience_s != BUSY_TIMEOUT_S
+        silent = {"connect_timeout": max(2, round(patience_s)), "tcp_user_timeout": round(patience_s * 1000)}
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True,
+                               connect_args=silent if impatient else {})  # fmt: skip
+        if impatient:
             event.listen(engine, "connect", _impatient_postgresql(patience_s))
         return engine
     raise UnsupportedDatabase(f"unsupported database driver {parsed.drivername!r}: use sqlite or postgresql+psycopg2")

@@ -48,7 +48,8 @@ def build(engine: Engine, load_keyring: Callable[[], Keyring], limits: Limits, m
     senders.refresh()
 
     def committed(group: Group) -> None:
-        metrics.committed(group, arrivals.waiting)
+        metrics.committed(group)
+        metrics.queue(arrivals.waiting)
         if group.fault is not None:
             _log.error("%d deliveries were not stored and are sent again: %s", group.size, reason(group.fault))
 
@@ -60,7 +61,7 @@ def build(engine: Engine, load_keyring: Callable[[], Keyring], limits: Limits, m
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(_watch(senders))
+        watching = asyncio.create_task(_watch(senders, lambda: metrics.queue(arrivals.waiting)))
         try:
             yield
         finally:
@@ -124,10 +125,12 @@ _healthz = _Fixed(answers.WELL)
 _nothing_here = _Fixed(answers.NOTHING_HERE)
 
 
-async def _watch(senders: Senders) -> None:
-    """Nothing tells when a row of the vault changes, so it is looked at once a second."""
+async def _watch(senders: Senders, show_queue: Callable[[], None]) -> None:
+    """Nothing tells when a row of the vault changes, so it is looked at once a second; so is the queue, which must be
+    seen to grow also while no commit ends."""
     while True:
         await asyncio.sleep(VAULT_EVERY_S)
+        show_queue()
         try:
             await run_in_threadpool(senders.refresh)
         except (SQLAlchemyError, RuntimeError, OSError, ValueError) as fault:

@@ -47,11 +47,14 @@ class Metrics:
         counter.inc()
         self._latency.observe(seconds)
 
-    def committed(self, group: Group, waiting: int) -> None:
-        """One group, and how many deliveries wait now."""
+    def queue(self, waiting: int) -> None:
+        """Deliveries that wait for their commit now."""
+        self._waiting.set(waiting)
+
+    def committed(self, group: Group) -> None:
+        """One group that was stored, or was not."""
         self._group.observe(group.size)
         self._commit.observe(group.seconds)
-        self._waiting.set(waiting)
         if group.stored is None:
             self._stored.labels("not_stored").inc(group.size)
             return

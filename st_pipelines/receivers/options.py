@@ -38,6 +38,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: float = 5.0
     stop_s: int = 10
 
+    def __repr__(self) -> str:
+        return "Options(***)"
+
     def check(self) -> None:
         """Raises ``WrongOptions``."""
         if bool(self.certificate) != bool(self.certificate_key):

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from st_pipelines.credentials.keyring import Keyring
+from st_pipelines.credentials.secret import Secret
 from st_pipelines.credentials.vault import Connection, Vault, VaultFault
 from st_pipelines.database import schema
 from st_pipelines.database.engine import reading
@@ -31,6 +32,7 @@ class Sender:
 
     connection: str
     signers: Keys = field(repr=False)
+    secrets: tuple[Secret, ...] = ()  # alive as long as they count, so that the redaction of logs knows them
     signature_headers: tuple[bytes, ...] = SIGNATURE_HEADERS
     places: Places = field(default_factory=Places)
 
@@ -98,6 +100,7 @@ def _sender(connection: Connection) -> Sender:
     return Sender(
         connection.name,
         signers,
+        tuple(secret for secret in (current, previous) if secret),
         _headers(connection.name, settings, "webhook_signature_headers", SIGNATURE_HEADERS),
         Places(
             _headers(connection.name, settings, "webhook_id_headers", plain.id_headers),

@@ -20,7 +20,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from st_pipelines.receivers.metrics import sum_of_workers
 from st_pipelines.receivers.options import Options
-from st_pipelines.receivers.serving import listen, run_worker, serving_metrics
+from st_pipelines.receivers.serving import check_vault, listen, run_worker, serving_metrics
 
 Announce = Callable[[Mapping[str, str]], None]
 _SHORTEST_LIFE_S = 1.0  # a worker that dies sooner is not started again at once
@@ -38,6 +38,7 @@ def serve(options: Options, announce: Announce) -> None:
         with serving_metrics(options, registry) as metrics:
             run_worker(options, listener, lambda: announce({"webhooks": webhooks, "metrics": metrics}), registry)
         return
+    check_vault(options)
     with (
         tempfile.TemporaryDirectory(prefix="webhook-metrics-") as folder,
         serving_metrics(options, sum_of_workers(folder)) as metrics,

@@ -20,13 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from st_pipelines.credentials.keyring import load_keyring
+from st_pipelines.credentials.keyring import Keyring, load_keyring
 from st_pipelines.database.engine import open_database
 from st_pipelines.receivers.app import Limits, build
 from st_pipelines.receivers.metrics import InboxLag, Metrics
 from st_pipelines.receivers.options import Options
 from st_pipelines.receivers.protocol import limited
-from st_pipelines.receivers.senders import names_of_senders
+from st_pipelines.receivers.senders import Senders, names_of_senders
 
 BACKLOG = 1024
 
@@ -72,8 +72,7 @@ def run_worker(
     """Serves until SIGTERM or SIGINT, or until the parent is gone. Raises what ``build`` raises."""
     engine = open_database(options.database_url, patience_s=options.patience_s)
     limits = Limits(options.largest_body, options.per_second, options.most_waiting, options.behind_proxy)
-    # The keys are read each time: a rotated key file counts without a restart.
-    app = build(engine, lambda: load_keyring(os.environ, Path(options.key_file)), limits, Metrics(registry))
+    app = build(engine, keyring_of(options), limits, Metrics(registry))
     # Behind a proxy all connections are the proxy's.
     of_one_peer = options.most_connections if options.behind_proxy else max(1, options.most_connections // 4)
     protocol: Any = limited(options.header_s, options.request_s, options.most_connections, of_one_peer)
@@ -99,6 +98,18 @@ def run_worker(
 
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(serve())
+    engine.dispose()
+
+
+def keyring_of(options: Options) -> Callable[[], Keyring]:
+    """Reads the keys each time: a rotated key file counts without a restart."""
+    return lambda: load_keyring(os.environ, Path(options.key_file))
+
+
+def check_vault(options: Options) -> None:
+    """Raises what the vault raises where its secrets cannot be opened, before any worker is started."""
+    engine = open_database(options.database_url, patience_s=options.patience_s)
+    Senders(engine, keyring_of(options)).refresh()
     engine.dispose()
 
 
