@@ -66,7 +66,9 @@ def recover(
             ), OPEN)  # fmt: skip
         if not by.strip() or not reason.strip():
             raise Usage("a recovery needs the name of who decides and the reason: --by NAME --reason TEXT")
-        missing = sorted(set(names) - {one.name for one in opened.integrations()})
+        known = opened.integrations()
+        names = sorted(set(names) - {one.back for one in known})  # each is read back with its integration
+        missing = sorted(set(names) - {one.name for one in known})
         if missing:
             raise CouldNotRun(f"the ledger has postings of {', '.join(missing)}, which the mappings folder does not: "
                               "put them back, so that their targets can be read")  # fmt: skip

@@ -20,6 +20,7 @@ Source = Annotated[str, typer.Argument(help="The party on the source's side, e.g
 Other = Annotated[str, typer.Argument(help="The record on the other side, e.g. QAD:CUST:customer:C0000007.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; it goes into the audit trail.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the audit trail.")]
+_PARTY_KINDS = ("business_relation", "linked_relation", "customer", "customer_domain", "supplier")
 _ROLES = ("customer", "vendor")
 _SHOWN = ("name", "address", "emails", "phones", "tax_id", "active", "modified")
 
@@ -108,6 +109,25 @@ def unlink(source: Source, by: By, reason: Reason, integration: Name = "") -> An
         ended = links.unlink(engine, _context(chosen, by), chosen.link_book, _role(source, source), source, by=by,
                              reason=reason)  # fmt: skip
     return Answer({"link": ended}, (text(f"The link of {source} has ended."),))
+
+
+@app.command("waiting")
+@answering
+def waiting(integration: Name = "") -> Answer:
+    """List the parties that wait, in both directions, each with the exact reason and what cures it."""
+    from st_pipelines.posting.holds import list_holds
+
+    chosen = opened.integration(integration)
+    with opened.ledger() as engine:
+        held = [("to the target", one) for one in list_holds(engine, chosen.name) if one.kind in _PARTY_KINDS]
+        held += [("to the source", one) for one in list_holds(engine, chosen.back)]
+    data = [{"posting_id": one.posting_id, "document": one.doc_key, "about": one.label, "direction": way,
+             "code": one.code, "reason": one.reason} for way, one in held]  # fmt: skip
+    if not held:
+        return Answer(data, (text("No party waits."),), CLEAN)
+    rows = [(one.posting_id, way, one.doc_key, one.label, one.code, one.reason) for way, one in held]
+    headings = ("posting", "direction", "document", "about", "code", "reason")
+    return Answer(data, (table(headings, rows, f"{len(held)} wait", ("posting",)),), OPEN)
 
 
 @app.command("back")

@@ -1,5 +1,6 @@
 """``st-pipelines resolve``: unknown outcomes settled by reading the target back. Sends nothing."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ Integration = Annotated[str, typer.Option("--integration", help="Not needed wher
 @answering
 def resolve(integration: Integration = "") -> Answer:
     """Settle every unknown outcome by reading the target back. Waits out the quiet periods; sends nothing."""
+    from st_pipelines.integrations.parties_back import way_back
     from st_pipelines.integrations.post_days import pace
     from st_pipelines.posting.resolve import resolve_unknown
 
@@ -23,6 +25,16 @@ def resolve(integration: Integration = "") -> Answer:
         done = resolve_unknown(
             session.engine, session.target, session.integration.name, context, settings=pace(session.target)
         )
+        back = way_back(session)  # parties that go to the source are settled there
+        if back is not None:
+            there = resolve_unknown(
+                session.engine, back.target, back.integration, replace(context, integration=back.integration),
+                settings=pace(back.target),
+            )  # fmt: skip
+            done = replace(
+                done, posted=done.posted + there.posted, returned=done.returned + there.returned,
+                held=done.held + there.held, open=done.open + there.open, faults=[*done.faults, *there.faults],
+            )  # fmt: skip
     data = {
         "posted": done.posted,
         "returned": done.returned,

@@ -19,6 +19,7 @@ from st_pipelines.database.schema import document_version, ledger_identity, post
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.integrations.event_posting import plan_partition
 from st_pipelines.integrations.map_day import LAYER
+from st_pipelines.integrations.parties_back import way_back
 from st_pipelines.integrations.post_days import pace, plan_day
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
@@ -83,6 +84,11 @@ def recover_integration(
     companies, target = session.integration.target.companies, session.target
     read_back_open(session.engine, target, context, companies, found, settings=pace(target), clock=clock,
                    last_sent_us=last_sent)  # fmt: skip
+    back = way_back(session)
+    if back is not None:
+        say(f"{back.integration}: reading {back.target.system} back")
+        read_back_open(session.engine, back.target, RunContext(back.integration, run_id, actor), back.companies, found,
+                       settings=pace(back.target), clock=clock, last_sent_us=last_sent)  # fmt: skip
     for kind in sorted({kind for flow in flows for kind in flow.reconciled_kinds}):
         for company in companies:
             compare_listed(session.engine, target, context, kind, company, since.since, since.until, found,

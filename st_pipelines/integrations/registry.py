@@ -187,8 +187,9 @@ class Integration(IntegrationFile):
 
     @property
     def back(self) -> str:
-        """Under what name the ledger keeps what goes the other way: parties of the target that the source takes."""
-        return f"{self.name}_back"
+        """Under what name the ledger keeps what goes the other way: parties of the target that the source takes. No
+        integration can be called so."""
+        return f"{self.name}.back"
 
     @property
     def zone(self) -> ZoneInfo:

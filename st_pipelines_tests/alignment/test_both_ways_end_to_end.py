@@ -146,6 +146,14 @@ def test_a_conflict_waits_for_a_person_and_goes_when_both_agree(company: Company
     assert not back(company, "vendor").conflicts
 
 
+def test_what_waits_is_listed_in_both_directions_with_its_cure(company: Company) -> None:
+    code, said = company.said("parties", "waiting", "--json")
+    found = json.loads(said.splitlines()[0])
+    assert code == 1 and {one["direction"] for one in found} == {"to the target", "to the source"}
+    assert all("parties link" in one["reason"] for one in found if one["code"] == "party.doubtful")
+    assert company.said("resolve")[0] == 0
+
+
 def test_both_are_retired_and_come_back_as_they_were(company: Company, identity: str) -> None:
     for active in (False, True):
         in_qad(company, "V00051", isActive=active)
@@ -160,6 +168,23 @@ def test_both_are_retired_and_come_back_as_they_were(company: Company, identity:
         back(company, "vendor")
         assert vendor(company, identity)["active"] is active
     assert len([one for one in company.records("qad", "suppliers") if one["customLong0"].endswith(identity)]) == 1
+
+
+def test_a_new_name_travels_and_one_that_is_too_long_waits_by_name(company: Company, identity: str) -> None:
+    in_servicetitan(company, identity, name="Only In QAD Sheet Metal Works")
+    company.run([LATE], ["vendors"])
+    code = qad_vendor(company, "V00051")["businessRelationCode"]
+    held = {one["businessRelationCode"]: one for one in company.records("qad", "business_relations")}
+    assert held[code]["businessRelationName1"] == "Only In QAD Sheet Metal Works"
+    in_servicetitan(company, identity, name="Very long " * 20)
+    company.run([LATE], ["vendors"])
+    hold, reason = company.held()[f"ST:1234567:vendor:{identity}:relation"]
+    assert hold == "cannot_render" and "shorten" in reason
+    in_servicetitan(company, identity, name="Foundry Row")
+    company.run([LATE], ["vendors"])
+    held = {one["businessRelationCode"]: one for one in company.records("qad", "business_relations")}
+    assert held[code]["businessRelationName1"] == "Foundry Row"
+    assert f"ST:1234567:vendor:{identity}:relation" not in company.held()
 
 
 def test_one_customer_is_linked_to_one_record_each_way(company: Company) -> None:
