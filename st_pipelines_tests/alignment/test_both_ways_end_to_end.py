@@ -181,6 +181,8 @@ def test_a_new_name_travels_and_one_that_is_too_long_waits_by_name(company: Comp
     hold, reason = company.held()[f"ST:1234567:vendor:{identity}:relation"]
     assert hold == "cannot_render" and "shorten" in reason
     in_servicetitan(company, identity, name="Foundry Row")
+    decided = ("--by", "Ann", "--reason", "shortened in ServiceTitan")
+    assert company.said("holds", "dismiss", f"ST:1234567:vendor:{identity}:relation", *decided)[0] == 0
     company.run([LATE], ["vendors"])
     held = {one["businessRelationCode"]: one for one in company.records("qad", "business_relations")}
     assert held[code]["businessRelationName1"] == "Foundry Row"
