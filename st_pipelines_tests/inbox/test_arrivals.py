@@ -1,6 +1,7 @@
 """Deliveries are durable before anyone is told, in groups, once, and either the whole group is stored or nothing."""
 
 import asyncio
+import random
 import threading
 from pathlib import Path
 
@@ -81,6 +82,28 @@ def test_whatever_is_sent_can_be_stored(engine: Engine, body: bytes, event_id: s
     with reading(engine) as connection:
         kept = select(inbox_event.c.body).where(inbox_event.c.body_sha256 == arrived.body_sha256)
         assert bytes(connection.execute(kept).first()[0]) == body  # type: ignore[index]
+
+
+def test_workers_that_are_given_the_same_events_keep_each_once(engine: Engine) -> None:
+    """Each in another order, some ids with two bodies: nobody waits for the other in a circle, nothing is doubled."""
+    faults: list[BaseException] = []
+    sent = [arrival("st", b"%d %d" % (number % 100, number % 3), event_id=str(number % 100)) for number in range(300)]
+
+    def work(seed: int) -> None:
+        order = random.Random(seed).sample(sent, len(sent))
+        try:
+            for start in range(0, len(order), 30):
+                store(engine, order[start : start + 30])
+        except BaseException as fault:  # noqa: BLE001 - told to the test, in whose thread it fails
+            faults.append(fault)
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert faults == []
+    assert sorted(body for _, _, body, _ in held(engine)) == sorted({one.body for one in sent})
 
 
 def test_when_the_insert_fails_every_waiter_is_told_and_nothing_stays(engine: Engine) -> None:
