@@ -28,11 +28,16 @@ def up(
     size: Annotated[str, typer.Option("--size", help="small, demo or large")] = "demo",
     seed: Annotated[int, typer.Option("--seed")] = 1,
     port_base: Annotated[int, typer.Option("--port-base", help="Fixed ports from here on; free ones by default.")] = 0,
+    systems: Annotated[str, typer.Option("--systems", help="Which, with commas between.")] = "servicetitan,qad",
 ) -> Answer:
     """Run the sandbox until it is interrupted; prints one JSON line with the addresses as soon as they answer."""
-    from st_pipelines.sandbox.server import running_sandbox
+    from st_pipelines.sandbox.server import SYSTEMS, running_sandbox
 
-    with running_sandbox(_folder(home), size=size, seed=seed, port_base=port_base, ticking=True) as running:
+    names = [name.strip() for name in systems.split(",") if name.strip()]
+    if not names or not set(names) <= set(SYSTEMS):
+        raise Usage(f"--systems takes some of {', '.join(SYSTEMS)}, not {systems!r}")
+    folder = _folder(home)
+    with running_sandbox(folder, systems=names, size=size, seed=seed, port_base=port_base, ticking=True) as running:
         print_json(running.addresses)
         with suppress(KeyboardInterrupt):
             running.process.wait()

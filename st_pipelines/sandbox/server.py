@@ -31,7 +31,8 @@ from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.connection import OpenProtocol
 from st_pipelines.sandbox.options import SandboxOptions
 
-SYSTEMS = ("servicetitan", "qad")
+SYSTEMS = ("servicetitan", "qad", "servicenow")
+DEFAULT_SYSTEMS = ("servicetitan", "qad")
 
 
 class _Server(uvicorn.Server):
@@ -143,7 +144,7 @@ class RunningSandbox:
 def running_sandbox(
     home: Path,
     *,
-    systems: Sequence[str] = SYSTEMS,
+    systems: Sequence[str] = DEFAULT_SYSTEMS,
     seed: int = 1,
     size: str = "small",
     month: str = "2026-10",
@@ -207,7 +208,7 @@ def serving(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m st_pipelines.sandbox.server", description=__doc__.split("\n")[0])
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--systems", default=",".join(DEFAULT_SYSTEMS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", choices=("small", "demo", "large"), default="small")
     parser.add_argument("--month", default="2026-10")

@@ -1,0 +1,1 @@
+"""The ServiceNow sandbox, judged by other clients than the project's own."""
