@@ -1,10 +1,13 @@
-"""What the README promises of ``make demo``: a month through Dagster, proved; a second run posts nothing."""
+"""What the README promises of ``make demo``: a month through Dagster, proved; a second run posts nothing; webhooks end
+the same."""
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,13 @@ from st_pipelines.sandbox.server import running_sandbox
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def demo(home: Path) -> tuple[int, dict[str, Any]]:
+def demo(home: Path, *options: str) -> tuple[int, dict[str, Any]]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("ST_PIPELINES_", "DAGSTER_"))
     }
     done = subprocess.run(
         [sys.executable, "-c", "from st_pipelines.cli.app import main; main()",
-         "demo", "--size", "small", "--home", str(home), "--json"],
+         "demo", "--size", "small", "--home", str(home), "--json", *options],
         cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.count("\n") == 1, done.stderr[-3000:]
@@ -103,3 +106,21 @@ def test_a_second_run_posts_nothing_and_says_so(home: Path, first: tuple[int, di
     assert shown["flows"] == first[1]["flows"]
     assert shown["told"] == first[1]["told"]
     assert shown["variance"] == {"USD": "0.00"}
+
+
+@pytest.mark.parametrize("by", ["webhooks", "both"])
+def test_told_by_webhooks_the_month_ends_in_the_same_ledger(
+    home: Path, first: tuple[int, dict[str, Any]], tmp_path: Path, by: str
+) -> None:
+    code, shown = demo(tmp_path, "--by", by)
+    assert (code, shown["variance"], shown["flows"]) == (0, {"USD": "0.00"}, first[1]["flows"])
+    assert ledger(tmp_path) == ledger(home)
+
+
+def ledger(home: Path) -> dict[str, tuple[Any, ...]]:
+    """Of each document the newest version, and what was sent last, to the byte."""
+    statement = """SELECT v.doc_key, v.content_sha256, v.disposition, v.amount_minor, p.op, p.state, p.external_ref,
+        p.body_sha256 FROM document_version v LEFT JOIN posting p ON p.posting_id = (SELECT max(q.posting_id)
+        FROM posting q WHERE q.doc_key = v.doc_key AND q.state <> 'superseded') WHERE v.is_latest = 1"""
+    with closing(sqlite3.connect(f"file:{home / 'ledger.db'}?mode=ro", uri=True)) as opened:
+        return {row[0]: row[1:] for row in opened.execute(statement)}
