@@ -16,10 +16,9 @@ from typing import Any
 
 from st_pipelines.audit import trail
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.integrations.map_day import DOCUMENTS, LAYER, part
 from st_pipelines.integrations.road import JournalTelling
 from st_pipelines.integrations.session import Session
-from st_pipelines.integrations.stored import stored_documents
+from st_pipelines.integrations.stored import days_of, stored_documents, stored_partitions
 from st_pipelines.integrations.witness import span
 from st_pipelines.posting.canonical import content_sha256
 from st_pipelines.posting.context import RunContext, ledger_transaction
@@ -95,13 +94,12 @@ def tell_journal(session: Session, month: date, run_id: str, actor: str) -> Jour
 
 def _known(session: Session) -> _Known:
     flows = [flow for flow in session.road.flows if flow.name in session.integration.flows and flow.reconciled_kinds]
-    days = {
-        flow.name: session.store.partitions(session.integration.name, LAYER, part(flow, DOCUMENTS)) for flow in flows
-    }
+    stored = {flow.name: stored_partitions(session, flow) for flow in flows}
+    days = {name: days_of(keys) for name, keys in stored.items()}
     if not flows or not all(days.values()):
         return _Known(frozenset(), datetime.fromtimestamp(0, UTC), {})
     until = min(span(of_flow, session.integration.zone, datetime.now(UTC))[1] for of_flow in days.values())
-    newest = latest_versions(one for flow in flows for one in stored_documents(session, flow, days[flow.name]))
+    newest = latest_versions(one for flow in flows for one in stored_documents(session, flow, stored[flow.name]))
     return _Known(frozenset(kind for flow in flows for kind in flow.reconciled_kinds), until, newest)
 
 

@@ -11,18 +11,16 @@ from functools import cached_property
 
 from st_pipelines.audit.verify import verify
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.integrations.map_day import DOCUMENTS, LAYER, part
 from st_pipelines.integrations.names import names
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
-from st_pipelines.integrations.stored import stored_documents
+from st_pipelines.integrations.stored import days_of, stored_documents, stored_partitions
 from st_pipelines.integrations.witness import second_witness
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.reconcile import reconcile
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
 from st_pipelines.reconciliation.second_witness import SecondWitness
 from st_pipelines.reconciliation.sides import Side
-from st_pipelines.store.names import events_read_at
 
 
 @dataclass(frozen=True)
@@ -100,20 +98,13 @@ def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     flows = [flow for flow in session.road.flows if flow.name in session.integration.flows and flow.reconciled_kinds]
     period = Period.month(month)
     # All of them, whatever their date: only the newest version tells whether a document still lies in this month.
-    stored = {flow.name: _stored(session, flow) for flow in flows}
+    stored = {flow.name: stored_partitions(session, flow) for flow in flows}
     documents = [document for flow in flows for document in stored_documents(session, flow, stored[flow.name])]
-    days = {name: [key for key in keys if events_read_at(key) is None] for name, keys in stored.items()}
+    days = {name: days_of(keys) for name, keys in stored.items()}
     with second_witness(session, flows, period, days, documents) as witness:
         return _reconcile(
             session, flows, period, documents, run_id, f"period_{month:%Y-%m}", _audit_verdict(session), witness
         )
-
-
-def _stored(session: Session, flow: Flow) -> list[str]:
-    """Keys of the mapped partitions. Those of single records first: of two mappings of one version the last counts, and
-    only a day's is made again when the mapping tables change."""
-    keys = session.store.partitions(session.integration.name, LAYER, part(flow, DOCUMENTS))
-    return sorted(keys, key=lambda key: (events_read_at(key) is None, key))
 
 
 def _reconcile(

@@ -28,6 +28,18 @@ def stored_documents(session: Session, flow: Flow, keys: Sequence[str]) -> Itera
     return _by_session[session].of(flow, keys)
 
 
+def stored_partitions(session: Session, flow: Flow) -> list[str]:
+    """Keys of the mapped partitions, those of single records (events) first: of two mappings of one version the last
+    counts, and only a day's is made again when the mapping tables change."""
+    keys = session.store.partitions(session.integration.name, LAYER, part(flow, DOCUMENTS))
+    return sorted(keys, key=lambda key: (events_read_at(key) is None, key))
+
+
+def days_of(keys: Sequence[str]) -> list[str]:
+    """Without the partitions of single records: what was read as a whole day."""
+    return [key for key in keys if events_read_at(key) is None]
+
+
 class _StoredDocuments:
     """Of one integration. Safe to use from several threads."""
 
