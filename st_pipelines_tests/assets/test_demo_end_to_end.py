@@ -118,9 +118,10 @@ def test_told_by_webhooks_the_month_ends_in_the_same_ledger(
 
 
 def ledger(home: Path) -> dict[str, tuple[Any, ...]]:
-    """Of each document the newest version, and what was sent last, to the byte."""
+    """Of each document the newest version, and what was sent last. Not its body: QAD numbers parties in the order in
+    which they come, and bodies name these numbers."""
     statement = """SELECT v.doc_key, v.content_sha256, v.disposition, v.amount_minor, p.op, p.state, p.external_ref,
-        p.body_sha256 FROM document_version v LEFT JOIN posting p ON p.posting_id = (SELECT max(q.posting_id)
+        p.business_date FROM document_version v LEFT JOIN posting p ON p.posting_id = (SELECT max(q.posting_id)
         FROM posting q WHERE q.doc_key = v.doc_key AND q.state <> 'superseded') WHERE v.is_latest = 1"""
     with closing(sqlite3.connect(f"file:{home / 'ledger.db'}?mode=ro", uri=True)) as opened:
         return {row[0]: row[1:] for row in opened.execute(statement)}
