@@ -132,7 +132,7 @@ _CODES: Mapping[str, int] = {
     "st_pipelines.posting.totals.IdentityBroken": FAILED,
     "st_pipelines.systems.http.errors.Misconfigured": WRONG,
     "st_pipelines.systems.http.errors.SystemFault": FAILED,
-    "st_pipelines.systems.qad.profile_file.BrokenProfile": WRONG,
+    "st_pipelines.systems.profile_file.BrokenProfile": WRONG,
     "pydantic_core._pydantic_core.ValidationError": WRONG,
     "sqlalchemy.exc.DBAPIError": FAILED,
     "builtins.OSError": FAILED,

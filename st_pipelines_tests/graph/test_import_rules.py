@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "receivers": {"inbox", "database", "credentials", "systems.http.redact"},
     "alignment": {"documents", "database", "audit", "posting"},
     "systems.http": {"documents", "database", "credentials"},
+    "systems.profile_file": set(),
     "reconciliation": {"documents", "mapping", "posting", "database", "audit", "store"},
     "sandbox": {"documents.money"},
     "integrations": {"documents", "mapping", "posting", "alignment", "inbox", "database", "audit", "credentials",
@@ -38,6 +39,7 @@ MAY_IMPORT = {
 for _system in SYSTEMS:
     MAY_IMPORT[f"systems.{_system}"] = {
         "systems.http",
+        "systems.profile_file",
         "documents",
         "credentials",
         "database",
@@ -51,7 +53,7 @@ MAY_IMPORT_DAGSTER = {"assets", "definitions", "cli"}
 def rooms() -> Iterator[tuple[str, Path]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] == "systems" and len(parts) > 2:
+        if parts[0] == "systems" and len(parts) > 1 and parts[1] != "__init__":
             yield f"systems.{parts[1]}", path
         elif parts[0] not in ("__init__", "systems"):
             yield parts[0], path

@@ -3,6 +3,7 @@
 ``Auth.headers()`` gives what goes on each request of the client, which sends it to the origin of its base URL only.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -103,7 +104,8 @@ class ClientCredentials(_Bearer):
     """ServiceTitan's way: client id and secret for a bearer token, and a fixed header such as ``ST-App-Key`` beside it.
 
     ``token_url`` has its own origin (``https://auth…``); the id and secret go there and nowhere else, the extra headers
-    never go there.
+    never go there. ``waits_out_s``: ServiceNow gives the same token again as long as it lives; one with so few seconds
+    left would expire on the way, so its end is awaited and the next one fetched.
     """
 
     def __init__(
@@ -119,11 +121,13 @@ class ClientCredentials(_Bearer):
         ca_file: str | None = None,
         private_network: bool = False,
         default_life_s: int = 600,
+        waits_out_s: int = 0,
     ) -> None:
         endpoint = TokenEndpoint(
             connection, token_url, ca_file=ca_file, private_network=private_network, default_life_s=default_life_s
         )
         super().__init__(connection, tokens, endpoint, extra_headers)
+        self._waits_out_s = waits_out_s
         self._form: dict[str, Secret | str] = {
             "grant_type": "client_credentials",
             "client_id": client_id,
@@ -133,6 +137,10 @@ class ClientCredentials(_Bearer):
             self._form["scope"] = scope
 
     def _fetch(self) -> Token:
+        token = self._endpoint.ask(self._form)
+        if token.expires_in_s > self._waits_out_s:
+            return token
+        time.sleep(token.expires_in_s + 1)  # whole seconds were told: one more, and it has certainly ended
         return self._endpoint.ask(self._form)
 
 

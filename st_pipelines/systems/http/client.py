@@ -128,9 +128,11 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
         asking: bool = False,
+        of_the_record: bool = False,
     ) -> Reply:
         """Sends exactly these bytes once; once more only after a 401 that could be renewed, which was not executed.
         ``asking``: it changes nothing and only asks whether it may; a refusal is the answer and no reason to rest.
+        ``of_the_record``: a system whose 403 and 404 speak of one record (its rules, its rights), not of who we are.
 
         Raises ``NotExecuted``, ``OutcomeUnknown`` or ``Refused``; a returned ``Reply`` is 2xx and complete, its meaning
         is for the caller to judge.
@@ -146,7 +148,7 @@ class HttpClient:
             self._renew(call, sent)
             happened, sent = self._send(call, deadline, None)
         then = decide(happened.what, written=True)
-        self._tell_breaker(happened, then, written=not asking)
+        self._tell_breaker(happened, then, written=not (asking or of_the_record))
         if then is Then.DONE and happened.answer is not None:
             return self._reply(call, happened.answer)
         pause = self._slow_down(happened.wait) if happened.what in (425, 429) or happened.wait is not None else 0.0

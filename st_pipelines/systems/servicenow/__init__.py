@@ -1,0 +1,1 @@
+"""ServiceNow: procurement's side of purchase orders, receipts and supplier invoices."""

@@ -1,0 +1,66 @@
+"""Choice values by their labels. Invariant: a state is looked up on the instance by its label and never guessed; a
+label that two values carry is an error.
+
+Stored numbers of states are not published and differ between instances. A table without choices of its own has those
+of its parent.
+"""
+
+from collections.abc import Mapping
+
+from st_pipelines.systems.http.errors import Forbidden
+from st_pipelines.systems.servicenow.answers import Ambiguous, Untrusted, said
+from st_pipelines.systems.servicenow.dictionary import MetadataHidden
+from st_pipelines.systems.servicenow.proof import Proof
+from st_pipelines.systems.servicenow.query import Columns, all_of, equals, one_of, query
+from st_pipelines.systems.servicenow.tables import select
+from st_pipelines.systems.servicenow.values import flag, stored
+
+_CHOICES = Columns("sys_choice", ["name", "element", "language"])
+_SHOWN = ["name", "element", "value", "label", "language", "inactive"]
+_MOST = 2000
+
+
+def choices(proof: Proof, table: str, element: str, language: str = "en") -> Mapping[str, str]:
+    """Label to stored value. Raises ``MetadataHidden``, ``Ambiguous`` or ``Untrusted``."""
+    info = proof.dictionary.table(table)
+    chain = info.chain if info is not None else (table,)
+    asked = query(all_of(one_of(_CHOICES["name"], chain), equals(_CHOICES["element"], element),
+                         equals(_CHOICES["language"], language)))  # fmt: skip
+    try:
+        answer = select(proof.client, _CHOICES.table, asked, _SHOWN, limit=_MOST)
+    except Forbidden as fault:
+        raise _hidden(proof, said(fault)) from fault
+    if answer.total is not None and answer.total > len(answer.rows):
+        raise _hidden(proof, f"{answer.total - len(answer.rows)} choices of {table}.{element} are withheld")
+    by_table: dict[str, dict[str, str]] = {}
+    for row in answer.rows:
+        name = stored(row.get("name"))
+        if name not in chain or stored(row.get("element")) != element or stored(row.get("language")) != language:
+            raise proof.client.fault(
+                Untrusted, f"asked for the choices of {table}.{element}, got some of {name}", _CHOICES.table,
+                cure="a condition was ignored: give the user the right to query name, element and language",
+            )  # fmt: skip
+        if not flag(stored(row.get("inactive"))):
+            label, value = stored(row.get("label")), stored(row.get("value"))
+            held = by_table.setdefault(name, {})
+            if held.setdefault(label, value) != value:
+                raise proof.client.fault(
+                    Ambiguous, f"{table}.{element}: the values {held[label]!r} and {value!r} are both {label!r}",
+                    _CHOICES.table, cure="give one of them another label",
+                )  # fmt: skip
+    return next((by_table[name] for name in chain if name in by_table), {})
+
+
+def value_of(proof: Proof, table: str, element: str, label: str) -> str:
+    """The stored value of a label. Raises ``Untrusted``, naming those that there are."""
+    known = choices(proof, table, element)
+    if label not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise proof.client.fault(Untrusted, f"{table}.{element} has no active choice {label!r}; there are: {there}",
+                                 _CHOICES.table, cure="correct the label in the profile")  # fmt: skip
+    return known[label]
+
+
+def _hidden(proof: Proof, why: str) -> MetadataHidden:
+    return proof.client.fault(MetadataHidden, f"its choices cannot be read ({why})", _CHOICES.table,
+                              cure="give the integration user the right to read sys_choice")  # fmt: skip
