@@ -1,5 +1,5 @@
-"""The Import Set API: rows into staging tables, which transform maps carry on. Invariant: HTTP 201 proves nothing; only a
-row's own state does, and each row is accounted for.
+"""The Import Set API: rows into staging tables, which transform maps carry on. Invariant: HTTP 201 proves nothing; only
+a row's own state does, and each row is accounted for.
 
 Values are text, keys are the staging table's column names, unknown keys are lost silently. After ``insertMultiple`` the
 rows are read back from the staging table itself until none is pending, and compared with what was sent.

@@ -1,4 +1,4 @@
-"""A ServiceNow tenant's profile from its file. Invariant: what loads is complete; every fault is named with its line."""
+"""A ServiceNow tenant's profile from its file. Invariant: what loads is complete; every fault has its line."""
 
 from pathlib import Path
 
