@@ -9,12 +9,11 @@ from st_pipelines_tests.servicenow.encoded import Term, parse
 
 COLUMNS = q.Columns("sn_fin_supplier", ["name", "number", "state", "sys_updated_on", "sys_id"])
 NAME, NUMBER, STATE = COLUMNS["name"], COLUMNS["number"], COLUMNS["state"]
+PIECES = ["^", "^^", "^OR", "^NQ", "^ORDERBYname", "=", "@", ",", "name=", "javascript:", "\n", "IN", "O'Brien & Söhne",
+          "STANCEOF", " ", "EQ", ">", "<", "!"]  # fmt: skip
 NASTY = st.one_of(
-    st.text(min_size=1, max_size=40),
-    st.lists(st.sampled_from(["^", "^^", "^OR", "^NQ", "^ORDERBYname", "=", "@", ",", "name=", "javascript:", "\n", "IN",
-                              "O'Brien & Söhne", "STANCEOF", " ", "EQ", ">", "<", "!"]), min_size=1,
-             max_size=8).map("".join),
-)  # fmt: skip
+    st.text(min_size=1, max_size=40), st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
+)
 
 
 def built(make: object) -> str | None:

@@ -193,7 +193,7 @@ def test_a_poll_ends_before_the_instance_s_clock_and_begins_before_the_newest_st
     assert [one["number"] for page in second.pages() for one in page.rows] == ["RCT4", "RCT2", "RCT3"]
     assert second.newest == START + timedelta(seconds=985)
     third = asking.changes(START + timedelta(seconds=1500))
-    assert [page for page in third.pages()] == []
+    assert list(third.pages()) == []
     assert third.newest == START + timedelta(seconds=1500)
 
 
@@ -205,7 +205,6 @@ def test_a_poll_that_finds_nothing_costs_three_requests_also_in_a_new_process(
     found = reader(client).changes(START + timedelta(days=1))
     assert list(found.pages()) == []
     assert len(hostile.requests) <= 3
-    asking, before = reader(client), len(hostile.requests)
     asking = Reader(Proof(client), TABLE, ("number",))
     before = len(hostile.requests)
     assert list(asking.changes(START + timedelta(days=1)).pages()) == []
