@@ -217,13 +217,7 @@ def _ends(session: Session) -> tuple[PartyReturn, PartySide, PartySide]:
                        "set parties.both_ways: true")  # fmt: skip
     if road.source.takes_parties is None or road.source.parties is None or road.target.parties is None:
         raise NotReady(f"{session.integration.name}: {road.source.system} takes no parties of {road.target.system}")
-    back = road.source.takes_parties
-    wrong = [f"parties.{role}.fields.{name}" for role in back.kinds for name, owner in rules.of(role).fields.items()
-             if owner != "source" and name not in ("terms", "tax") and name not in back.changeable[role]]  # fmt: skip
-    if wrong:
-        raise NotReady(f"{session.integration.name}: {road.source.system} cannot be told of {', '.join(wrong)}; set "
-                       "them to source in integration.yaml")  # fmt: skip
-    return back, road.target.parties, road.source.parties
+    return road.source.takes_parties, road.target.parties, road.source.parties
 
 
 def _flow(role: str) -> str:

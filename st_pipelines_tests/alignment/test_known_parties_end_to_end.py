@@ -100,3 +100,26 @@ def test_decisions_of_a_person_let_the_next_run_go_on(company: Company) -> None:
     assert {party for party in code_of if party.count(":") == 3} == {reference("same_email_other_phone")}
     code, said = company.said("audit", "verify")
     assert code == 0, said
+
+
+def test_a_wrong_link_is_ended_and_the_party_goes_to_the_right_record(company: Company) -> None:
+    """The wrong record stays as it is, active and with what was posted to it; the next change waits until a person has
+    named the right one. Parts that were on their way to the wrong record meanwhile are stopped by the database; released,
+    they are looked for first, and found at the right one."""
+    decided = ("--by", "Ann", "--reason", "it is the other one")
+    party = reference("same_email")
+    assert company.said("parties", "unlink", party, *decided)[0] == 0
+    company.post(MONTH)
+    assert company.held()[party][0] == "party.link_ended"
+    assert company.said("parties", "link", party, "QAD:CUST:customer:F00051", *decided)[0] == 0
+    company.post(MONTH)
+    stopped = {code for key, (code, _) in company.held().items() if key.startswith(f"{party}:")}
+    assert stopped <= {"target_id_taken"}
+    company.release("target_id_taken")
+    company.post(MONTH)
+    assert not [key for key in company.held() if key.startswith(party)], company.held()
+    held = {one["customerCode"]: one for one in company.records("qad", "customers")}
+    assert held["F00051"]["customLong0"] == f"{party}:2" and held["F00002"]["isActive"] is True
+    assert [(op, state) for op, state, _ in company.postings(party)] == [
+        ("create", "posted"), ("void", "posted"), ("create", "posted")
+    ]  # fmt: skip

@@ -80,3 +80,14 @@ def test_an_unknown_flow_is_refused(tmp_path: Path) -> None:
     integration = load_integration(written(tmp_path, flows=["invoices", "timesheets"]))
     with pytest.raises(BrokenIntegration, match="timesheets"):
         road_of(integration)
+
+
+@pytest.mark.parametrize("name", ["email", "phone", "address"])
+def test_a_field_that_the_source_lets_nobody_change_is_the_sources_to_say(tmp_path: Path, name: str) -> None:
+    broken = load_integration(written(tmp_path, **{f"parties__customer__fields__{name}": "last_change"}))
+    with pytest.raises(BrokenIntegration, match=f"parties.customer.fields.{name}"):
+        road_of(broken)
+    one_way = load_integration(
+        written(tmp_path, **{f"parties__customer__fields__{name}": "last_change", "parties__both_ways": False})
+    )
+    assert road_of(one_way)
