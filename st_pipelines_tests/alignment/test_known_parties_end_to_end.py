@@ -103,9 +103,9 @@ def test_decisions_of_a_person_let_the_next_run_go_on(company: Company) -> None:
 
 
 def test_a_wrong_link_is_ended_and_the_party_goes_to_the_right_record(company: Company) -> None:
-    """The wrong record stays as it is, active and with what was posted to it; the next change waits until a person has
-    named the right one. Parts that were on their way to the wrong record meanwhile are stopped by the database; released,
-    they are looked for first, and found at the right one."""
+    """The wrong record stays as it is, with what was posted to it; the next change waits until a person has named the
+    right one. Parts that were on their way to the wrong record meanwhile are stopped by the database; released, they
+    are looked for first, and found at the right one."""
     decided = ("--by", "Ann", "--reason", "it is the other one")
     party = reference("same_email")
     assert company.said("parties", "unlink", party, *decided)[0] == 0
