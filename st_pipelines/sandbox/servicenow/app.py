@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from st_pipelines.sandbox.books import Books
@@ -19,21 +19,16 @@ from st_pipelines.sandbox.kernel import ExactJson, sandbox_app
 from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.servicenow import masters
 from st_pipelines.sandbox.servicenow import settings as switches
-from st_pipelines.sandbox.servicenow.auth import Auth
-from st_pipelines.sandbox.servicenow.door import ACTIONS, Door
+from st_pipelines.sandbox.servicenow.actions import Actions
+from st_pipelines.sandbox.servicenow.door import ACTIONS, Handler
 from st_pipelines.sandbox.servicenow.errors import not_authenticated, unknown_uri
-from st_pipelines.sandbox.servicenow.rate import RateRules
-from st_pipelines.sandbox.servicenow.reading import Reading
-from st_pipelines.sandbox.servicenow.rights import Rights
-from st_pipelines.sandbox.servicenow.rows import Rows
-from st_pipelines.sandbox.servicenow.schema import Schema
-from st_pipelines.sandbox.servicenow.selecting import Selecting
+from st_pipelines.sandbox.servicenow.instance import Instance
+from st_pipelines.sandbox.servicenow.payables import ActionRefused
 from st_pipelines.sandbox.servicenow.settings import CurrentSettings, Settings
-from st_pipelines.sandbox.servicenow.table_api import TableApi
 
 BASE_PATH = ""
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_APIS = ("/api/now", "/api/now/v1", "/api/now/v2")
+_VERSIONS = ("", "/v1", "/v2")
 
 
 def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
@@ -44,32 +39,33 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
     first = msgspec.convert(chosen, Settings, strict=False)
     scopes = masters.scopes_of(extra.get("without_scopes", ""))
     current = CurrentSettings(first)
-    rows = Rows(books, clock, Schema(books), current)
+    instance = Instance(books, clock, current)
 
     def seed() -> None:
         current.now = first
-        masters.seed(rows, first, scopes)
+        masters.seed(instance.rows, first, scopes)
 
-    app = sandbox_app(
-        "servicenow", routes(rows, current), books, clock, seed=seed, actions=ACTIONS, not_found=_unknown_uri
-    )
-    return _with_control(app, current)
+    app = sandbox_app("servicenow", routes(instance), books, clock, seed=seed, actions=ACTIONS, not_found=_unknown_uri)
+    return _with_control(app, current, instance.actions)
 
 
-def routes(rows: Rows, settings: CurrentSettings) -> list[BaseRoute]:
+def routes(instance: Instance) -> list[BaseRoute]:
     """One route for each thing that ServiceNow answers."""
-    rights = Rights(rows)
-    reading = Reading(rows, rights, settings)
-    selecting = Selecting(rows, rights, reading, settings)
-    auth = Auth(rows, rights, settings)
-    door = Door(auth, RateRules(rows, settings))
-    tables = TableApi(rows, rights, reading, selecting, settings)
-    made: list[BaseRoute] = [Route("/oauth_token.do", auth.token, methods=["POST"])]
-    for api in _APIS:
-        collection = door.guarding("table", ("GET", "POST"), tables.collection)
-        one = door.guarding("table", ("GET", "PUT", "PATCH", "DELETE"), tables.one)
-        made.append(Route(api + "/table/{table}", collection, methods=_EVERY))
-        made.append(Route(api + "/table/{table}/{sys_id}", one, methods=_EVERY))
+    door, tables, imports, batch = instance.door, instance.tables, instance.imports, instance.batch
+    made: list[BaseRoute] = [Route("/oauth_token.do", instance.auth.token, methods=["POST"])]
+
+    def add(api: str, path: str, methods: tuple[str, ...], handler: Handler) -> None:
+        for version in _VERSIONS:
+            made.append(Route(f"/api/now{version}{path}", door.guarding(api, methods, handler), methods=_EVERY))
+
+    add("table", "/table/{table}", ("GET", "POST"), tables.collection)
+    add("table", "/table/{table}/{sys_id}", ("GET", "PUT", "PATCH", "DELETE"), tables.one)
+    add("import", "/import/{table}/insertMultiple", ("POST",), imports.multiple)
+    add("import", "/import/{table}", ("POST",), imports.single)
+    add("import", "/import/{table}/{sys_id}", ("GET",), imports.staged)
+    batch.serve = Router(made, default=_unknown_uri)
+    made.append(Route("/api/now/v1/batch", door.guarding("batch", ("POST",), batch.post), methods=_EVERY))
+    made.append(Route("/api/now/batch", door.guarding("batch", ("POST",), batch.post), methods=_EVERY))
     return made
 
 
@@ -79,7 +75,7 @@ async def _unknown_uri(scope: Scope, receive: Receive, send: Send) -> None:
     await error.response()(scope, receive, send)
 
 
-def _with_control(app: ASGIApp, current: CurrentSettings) -> ASGIApp:
+def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> ASGIApp:
     async def show_settings(request: Request) -> Response:
         if request.method == "POST":
             try:
@@ -90,8 +86,16 @@ def _with_control(app: ASGIApp, current: CurrentSettings) -> ASGIApp:
         shown = msgspec.to_builtins(current.now)
         return ExactJson({name: value for name, value in shown.items() if name not in ("client_secret", "password")})
 
+    async def business(request: Request) -> Response:
+        try:
+            orders = msgspec.json.decode(await request.body(), type=dict[str, Any] | list[dict[str, Any]])
+            return ExactJson({"changed": actions.run(orders)})
+        except (ActionRefused, msgspec.DecodeError) as error:
+            return ExactJson({"error": str(error)}, status_code=400)
+
     control: dict[str, tuple[tuple[str, ...], Callable[[Request], Awaitable[Response]]]] = {
         "/_sandbox/settings": (("GET", "POST"), show_settings),
+        "/_sandbox/business": (("POST",), business),
     }
 
     async def controlled(scope: Scope, receive: Receive, send: Send) -> None:

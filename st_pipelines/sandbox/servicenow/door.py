@@ -27,8 +27,10 @@ Handler = Callable[[Request, Person], Awaitable[Response]]
 
 
 class Door:
-    def __init__(self, auth: Auth, rules: RateRules) -> None:
-        self._auth, self._rules = auth, rules
+    """``run_due``: what the instance has to do by now, before it answers."""
+
+    def __init__(self, auth: Auth, rules: RateRules, run_due: Callable[[], None]) -> None:
+        self._auth, self._rules, self._run_due = auth, rules, run_due
 
     def guarding(self, api: str, methods: Sequence[str], handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
@@ -36,6 +38,7 @@ class Door:
                 person = self._pass(request)
                 headers = self._rules.count(person, api)
                 _check_form(request, methods)
+                self._run_due()
                 answer = await handler(request, person)
                 answer.headers.update(headers)
                 return answer

@@ -51,7 +51,7 @@ class Reading:
 
         return last, walk
 
-    def display(self, column: Column, value: str, person: Person) -> str:
+    def display(self, column: Column, value: str, locale: values.Locale) -> str:
         """What a person sees; nothing for a reference whose row is gone."""
         if value == "":
             return ""
@@ -61,11 +61,11 @@ class Reading:
             if row is None or target is None:
                 return ""
             named = target.columns.get(target.display)
-            return "" if named is None else self.display(named, row.get(target.display, ""), person)
+            return "" if named is None else self.display(named, row.get(target.display, ""), locale)
         label = self._choice(column, value)
         if label is not None:
             return label
-        return values.shown(column, value, person.locale)
+        return values.shown(column, value, locale)
 
     def records(self, table: str, rows: Sequence[Record], shape: Shape, person: Person) -> list[dict[str, Any]]:
         """Rows in the shape asked for. Unknown fields are left out; hidden ones too,
@@ -94,10 +94,10 @@ class Reading:
         read = values.raw(column, value, self._settings.now.currency_reading)
         linked = column.kind == "reference" and not shape.exclude_link
         if shape.display == "all":
-            both = {"display_value": self.display(column, value, person), "value": read}
+            both = {"display_value": self.display(column, value, person.locale), "value": read}
             return {**both, "link": _link(column, value, shape.origin)} if linked else both
         if shape.display == "true":
-            text = self.display(column, value, person)
+            text = self.display(column, value, person.locale)
             return {"display_value": text, "link": _link(column, value, shape.origin)} if linked and value else text
         return {"link": _link(column, value, shape.origin), "value": value} if linked and value else read
 

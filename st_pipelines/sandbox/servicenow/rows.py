@@ -10,7 +10,7 @@ from typing import Any
 
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
-from st_pipelines.sandbox.servicenow.errors import ApiError
+from st_pipelines.sandbox.servicenow.errors import ApiError, invalid_table
 from st_pipelines.sandbox.servicenow.schema import Schema
 from st_pipelines.sandbox.servicenow.settings import CurrentSettings
 from st_pipelines.sandbox.servicenow.values import INSTANT
@@ -53,63 +53,75 @@ class Rows:
 
     def insert(self, table: str, fields: Mapping[str, str], user: str = SYSTEM) -> Record:
         """A new row. Columns that the table does not have are lost without a word."""
+        with self.books.transaction():
+            row = self.new_row(table, fields, user)
+            self._check_unique(table, row)
+            self.books.put(table, row["sys_id"], row)
+            self._run_rules(table, row, None)
+        return self.books.get(table, row["sys_id"]) or row
+
+    def new_row(self, table: str, fields: Mapping[str, str], user: str = SYSTEM) -> Record:
+        """The row that an insert makes, not yet in the table."""
         known = self.schema.table(table)
         if known is None:
-            raise ApiError(400, f"Invalid table {table}")
+            raise invalid_table(table)
+        row: Record = {name: column.default for name, column in known.columns.items()}
+        row |= {name: value for name, value in fields.items() if name in known.columns}
+        if known.number_prefix and not row.get("number"):
+            row["number"] = f"{known.number_prefix}{self.books.next_number('number.' + known.line[-1]):07d}"
+        row["sys_id"] = row["sys_id"] or self.new_sys_id(table)
+        if "sys_class_name" in known.columns:
+            row["sys_class_name"] = table
         now = self.now()
-        with self.books.transaction():
-            row: Record = {name: column.default for name, column in known.columns.items()}
-            row |= {name: value for name, value in fields.items() if name in known.columns}
-            if known.number_prefix and not row.get("number"):
-                row["number"] = f"{known.number_prefix}{self.books.next_number('number.' + known.line[-1]):07d}"
-            row["sys_id"] = row["sys_id"] or self._new_sys_id(table)
-            if "sys_class_name" in known.columns:
-                row["sys_class_name"] = table
-            row |= {"sys_created_on": now, "sys_created_by": user, "sys_updated_on": now, "sys_updated_by": user}
-            row["sys_mod_count"] = "0"
-            self._check_unique(table, row)
-            stored = self.books.put(table, row["sys_id"], row)
-            self._run_rules(table, stored, None)
-        return self.books.get(table, row["sys_id"]) or stored
+        row |= {"sys_created_on": now, "sys_created_by": user, "sys_updated_on": now, "sys_updated_by": user}
+        return row | {"sys_mod_count": "0"}
 
     def update(self, table: str, sys_id: str, changes: Mapping[str, str], user: str = SYSTEM) -> Record:
         """The row with these changes. ``KeyError`` where there is none."""
-        home = next((name for name in self.schema.family(table) if self.books.get(name, sys_id) is not None), None)
-        if home is None:
-            raise KeyError(f"{table} {sys_id}")
-        before, known = self.books.get(home, sys_id), self.schema.table(home)
-        assert before is not None and known is not None
-        real = {name: value for name, value in changes.items() if name in known.columns and before.get(name) != value}
-        if not real:
+        home = self.home(table, sys_id)
+        before = self.books.get(home, sys_id)
+        assert before is not None
+        row = self.changed_row(home, before, changes, user)
+        if row is before:
             return before
-        row = {**before, **real, "sys_id": sys_id, "sys_updated_on": self.now(), "sys_updated_by": user}
-        row["sys_mod_count"] = str(int(before["sys_mod_count"]) + 1)
         with self.books.transaction():
             self._check_unique(home, row)
             self.books.put(home, sys_id, row)
             self._run_rules(home, row, before)
         return self.books.get(home, sys_id) or row
 
+    def changed_row(self, home: str, before: Record, changes: Mapping[str, str], user: str = SYSTEM) -> Record:
+        """The row that an update makes, not yet in the table; the row itself where nothing changes."""
+        known = self.schema.table(home)
+        assert known is not None
+        real = {name: value for name, value in changes.items() if name in known.columns and before.get(name) != value}
+        if not real:
+            return before
+        row = {**before, **real, "sys_id": before["sys_id"], "sys_updated_on": self.now(), "sys_updated_by": user}
+        return row | {"sys_mod_count": str(int(before["sys_mod_count"]) + 1)}
+
+    def home(self, table: str, sys_id: str) -> str:
+        """The very table of the family in which the row lies."""
+        for name in self.schema.family(table):
+            if self.books.get(name, sys_id) is not None:
+                return name
+        raise KeyError(f"{table} {sys_id}")
+
     def touch(self, table: str, sys_id: str) -> Record:
         """Saved by force: only the stamp and the count move."""
-        before = self.get(table, sys_id)
-        if before is None:
-            raise KeyError(f"{table} {sys_id}")
-        home = next(name for name in self.schema.family(table) if self.books.get(name, sys_id) is not None)
+        home = self.home(table, sys_id)
+        before = self.books.get(home, sys_id)
+        assert before is not None
         count = str(int(before["sys_mod_count"]) + 1)
         return self.books.put(home, sys_id, {**before, "sys_updated_on": self.now(), "sys_mod_count": count})
 
     def delete(self, table: str, sys_id: str) -> None:
-        for name in self.schema.family(table):
-            if self.books.get(name, sys_id) is not None:
-                self.books.delete(name, sys_id)
-                return
-        raise KeyError(f"{table} {sys_id}")
+        self.books.delete(self.home(table, sys_id), sys_id)
 
     def version(self, table: str) -> int:
         return sum(self.books.version(name) for name in self.schema.family(table))
 
-    def _new_sys_id(self, table: str) -> str:
+    def new_sys_id(self, table: str) -> str:
         number = self.books.next_number("sys_id")
         return hashlib.md5(f"{table}|{number}".encode(), usedforsecurity=False).hexdigest()
 

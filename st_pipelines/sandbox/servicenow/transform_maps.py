@@ -11,7 +11,8 @@ from st_pipelines.sandbox.servicenow.metadata import column_of, key
 
 Record = dict[str, Any]
 # name, staging table, target table, then "label > target" with flags: * coalesces; @field finds a reference by that
-# column; !field the same, but the row fails where there is none.
+# column; !field the same, but the row fails where there is none. Several labels: a currency before its amount, or what
+# finds a reference together.
 _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
     ("Transform legal entities", "sn_fcms_intg_legal_entity_stage", "sn_fin_legal_entity", (
         "ERP company code > erp_company_code *", "ERP source > erp_source * !name", "Legal name > name",
@@ -46,7 +47,8 @@ _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
         "Supplier number > supplier_number")),
     ("Order stage", "sn_fcms_intg_imp_order", "sn_shop_purchase_order", (
         "ERP PO number > erp_number *", "ERP source > erp_source * !name", "ERP PO number > display_name",
-        "Legal entity > legal_entity @erp_company_code", "PO amount > total_amount", "PO status > status",
+        "Legal entity > legal_entity @erp_company_code", "PO amount currency & PO amount > total_amount",
+        "PO status > status",
         "Supplier number > supplier @erp_company_code", "Supplier company name > supplier @name",
         "Order type > purchase_order_type", "Payment term > payment_term @payment_term",
         "Cost center > cost_center @code", "Purchasing organization > purchasing_entity @erp_number",
@@ -55,18 +57,21 @@ _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
         "ERP PO number > purchase_order * !erp_number", "ERP PO line number > erp_line_number *",
         "ERP source > erp_source * !name", "Product name > product_name", "Short description > short_description",
         "Purchased quantity > purchased_quantity", "Purchased quantity > total_individual_units", "Unit > uom",
-        "Unit price > unit_price", "Unit price > individual_unit_cost", "Line amount > total_line_amount",
+        "Currency & Unit price > unit_price", "Currency & Unit price > individual_unit_cost",
+        "Currency & Line amount > total_line_amount",
         "Cost center > cost_center @code", "GL account > general_ledger_account @number",
         "Goods receipt required > goods_receipt_required", "Expected delivery date > expected_delivery_date",
         "State > state")),
     ("Receipt stage", "sn_fcms_intg_imp_receipt", "sn_shop_receipt", (
         "ERP receipt number > erp_gr_number *", "ERP source > erp_source * !name",
-        "ERP PO line number > purchase_order_line * !erp_line_number", "Quantity received > quantity_received",
+        "ERP PO number & ERP PO line number > purchase_order_line * !purchase_order.erp_number,erp_line_number",
+        "Quantity received > quantity_received",
         "Percentage received > percentage_received", "State > status", "Type > type", "Milestone > milestone",
         "Received date > received")),
     ("Invoice payment detail import", "sn_spend_intg_imp_invoice_payment_detail", "sn_shop_invoice_payment_detail", (
         "Payment reference ID > payment_reference *", "ERP Source > erp_source * !name",
-        "ERP invoice number > invoice !erp_number", "Payment amount > payment_amount", "Payment date > payment_date",
+        "ERP invoice number > invoice !erp_number", "Currency & Payment amount > payment_amount",
+        "Payment date > payment_date",
         "Payment method > payment_method")),
 )  # fmt: skip
 
@@ -84,7 +89,8 @@ def transform_maps() -> Iterator[tuple[str, Record]]:
             finder = next((flag for flag in flags if flag[0] in "@!"), "")
             yield "sys_transform_entry", {
                 "sys_id": key("entry", staging, label, target_field), "map": identity,
-                "source_field": column_of(label, "u_"), "target_field": target_field,
+                "source_field": ",".join(column_of(one, "u_") for one in label.split(" & ")),
+                "target_field": target_field,
                 "coalesce": "true" if "*" in flags else "false", "reference_value_field_name": finder[1:],
                 "choice_action": "reject" if finder.startswith("!") else "ignore",
             }  # fmt: skip
