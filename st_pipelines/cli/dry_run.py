@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import posting
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.integrations.align_parties import align
+from st_pipelines.integrations.align_parties import align, stopped_before
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import stored_documents
@@ -91,7 +91,7 @@ def dry_run(session: Session, flows: Sequence[Flow], days: Sequence[date], *, pa
     documents: list[MappedDocument] = []
     for flow in flows:
         newest = latest_versions(stored_documents(session, flow, keys))
-        documents += align(session, flow, newest.values(), None, set())
+        documents += align(session, flow, [*stopped_before(session, flow), *newest.values()], None, set())
     with reading(session.engine) as connection:
         for start in range(0, len(documents), _BATCH):
             writes += _intents(connection, session, documents[start : start + _BATCH], found)

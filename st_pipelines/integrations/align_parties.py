@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from st_pipelines.alignment import ledger, links
-from st_pipelines.alignment.align import CONFLICT, Known, Linked, aligned, record_of
+from st_pipelines.alignment.align import CONFLICT, AsLinked, Known, Linked, aligned, record_of
 from st_pipelines.alignment.fields import SOURCE, Owner, Owners, Settled, at_one, at_rest, moved, settle
 from st_pipelines.alignment.links import Link
 from st_pipelines.alignment.matching import Findings, match
@@ -32,26 +32,36 @@ def aligns(session: Session, flow: Flow) -> bool:
 def align(
     session: Session, flow: Flow, documents: Iterable[MappedDocument], context: RunContext | None, keys: set[str]
 ) -> Iterable[MappedDocument]:
-    """The documents with what alignment says of them, and those held earlier that a decision has freed. ``keys``
-    takes the references of the parties. Without a section ``parties`` in integration.yaml: as they were. Without a
-    context (a dry run) nothing is recorded."""
+    """The documents with what alignment says of them, the last of each key. ``keys`` takes the references of the
+    parties. Without a section ``parties`` in integration.yaml: as they were. Without a context (a dry run) nothing is
+    recorded."""
     rules = session.integration.parties
     if rules is None or flow.aligns is None:
         return documents
     role, _ = flow.aligns
-    owners = _owners(session, role)
-    given = {document.doc_key: document for document in _held_before(session, flow)}
-    given |= {document.doc_key: document for document in documents}
-    records = {party.doc_key: record_of(party) for document in given.values() if (party := _to_align(document))}
+    owners = owners_of(session, role)
+    given = {document.doc_key: document for document in documents}
+    records = {party.doc_key: record_of(party) for document in given.values() if (party := to_align(document))}
     keys.update(records)
-    side, as_linked = _target(session), session.road.target.as_linked
-    known = _known(session, flow, records, owners, side, context)
+    known = _known(session, flow, records, owners, _target(session), context)
     known.creates = rules.of(role).create
+    as_linked = linked_in(session)
+    return [aligned(document, known, owners, as_linked) for document in given.values()]
 
-    def linked(document: MappedDocument, reference: str) -> MappedDocument:
-        return as_linked(document, side.target_id(reference)) if as_linked else document
 
-    return [aligned(document, known, owners, linked) for document in given.values()]
+def linked_in(session: Session) -> AsLinked:
+    """How this integration's target wants the document of a record that is there."""
+    side, as_linked = _target(session), session.road.target.as_linked
+    return lambda document, reference: as_linked(document, side.target_id(reference)) if as_linked else document
+
+
+def stopped_before(session: Session, flow: Flow) -> Sequence[MappedDocument]:
+    """What alignment has held and no newer version has replaced, as it was before it was held: to be aligned again with
+    every run, because a decision or a change in the target may have freed it. Nothing of a flow that does not align."""
+    if not aligns(session, flow):
+        return ()
+    held = ledger.held_for_alignment(session.engine, session.integration.name, flow.name)
+    return [msgspec.structs.replace(document, disposition="ready", hold=None) for document in held]
 
 
 def record_aligned(session: Session, flow: Flow, context: RunContext, keys: Collection[str]) -> None:
@@ -65,7 +75,7 @@ def record_aligned(session: Session, flow: Flow, context: RunContext, keys: Coll
     if made:
         pairs = [(key, side.reference(session.target_client, role, target_id)) for key, target_id in made.items()]
         links.record_created(session.engine, context, book, role, pairs)
-    owners = _owners(session, role)
+    owners = owners_of(session, role)
     if keys and "last_change" in owners.values():
         _remember(session, role, kind, keys, owners, context)
 
@@ -139,10 +149,8 @@ def _everybody(session: Session, role: str, kind: str, side: PartySide) -> _Ever
 def _settled(session: Session, role: str, records: dict[str, PartyRecord], live: dict[str, Link], owners: Owners,
              side: PartySide) -> dict[str, Linked]:  # fmt: skip
     """What may be written of each linked party. Only those that moved are read in the target."""
-    deciding = "last_change" in owners.values()
-    first = {key for key, link in live.items() if not link.agreed and link.how == links.CREATED}
-    changed = {key: link for key, link in live.items()
-               if deciding and key not in first and moved(records[key], SOURCE, link.agreed, owners)}  # fmt: skip
+    changed = {key: link for key, link in live.items() if (link.agreed or link.was_there)
+               and moved(records[key], SOURCE, link.agreed, owners)}  # fmt: skip
     held = side.get(session.target_client, role, [link.target_id for link in changed.values()]) if changed else {}
     settled: dict[str, Linked] = {}
     for key, link in live.items():
@@ -175,7 +183,7 @@ def _remember(session: Session, role: str, kind: str, keys: Collection[str], own
     links.record_agreed(session.engine, context, agreed)
 
 
-def _owners(session: Session, role: str) -> Owners:
+def owners_of(session: Session, role: str) -> Owners:
     rules = session.integration.parties
     owners: dict[str, Owner] = {}
     for field, owner in rules.of(role).fields.items() if rules else ():
@@ -183,12 +191,8 @@ def _owners(session: Session, role: str) -> Owners:
     return owners
 
 
-def _held_before(session: Session, flow: Flow) -> Iterable[MappedDocument]:
-    for document in ledger.held_for_alignment(session.engine, session.integration.name, flow.name):
-        yield msgspec.structs.replace(document, disposition="ready", hold=None)
-
-
-def _to_align(document: MappedDocument) -> Party | None:
+def to_align(document: MappedDocument) -> Party | None:
+    """The party that this document is about, if alignment has anything to say of it."""
     party = document.payload
     return party if isinstance(party, Party) and document.disposition in ("ready", "void") else None
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
-from st_pipelines.integrations.align_parties import align, record_aligned
+from st_pipelines.integrations.align_parties import align, record_aligned, stopped_before
 from st_pipelines.integrations.event_partitions import local_day, of_our_days
 from st_pipelines.integrations.event_wishes import flows_of
 from st_pipelines.integrations.map_day import FACTS, LAYER, map_partition, part
@@ -91,10 +91,12 @@ def plan_partition(
         own = local_day(session, document.modified_on)
         day = (days or {}).get(document.doc_key, own)
         by_day.setdefault(day if integration.first_day <= day < date.max else otherwise, []).append(document)
+    stopped = stopped_before(session, flow)
     for day, some in sorted(by_day.items()):
         context = session.context(run_id, actor, day.isoformat())
+        given, stopped = [*stopped, *some], ()
         plan_documents(
-            session.engine, context, align(session, flow, some, context, set()),
+            session.engine, context, align(session, flow, given, context, set()),
             target=integration.target.connection, change=session.target.change, limits=limits,
         )  # fmt: skip
 

@@ -20,6 +20,7 @@ from st_pipelines.integrations.session import Session
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.store.code import code_digest
 from st_pipelines.store.files import NotStored, Store
+from st_pipelines.store.manifest import Manifest
 
 LAYER = "mapped"
 DOCUMENTS, LINES, FACTS = "documents", "lines", "facts"
@@ -77,8 +78,24 @@ def map_partition(
     with store.table_writer(name, LAYER, flow.name, key, schemas) as writer:
         for table, content in tables.items():
             writer.write(table, content)
-        writer.remember(pages=[], inputs=inputs, **_to_facts(mapped))
+        writer.remember(pages=[], inputs=inputs, books=_books(frames), **_to_facts(mapped))
     return mapped
+
+
+def books_of(mapped: Manifest) -> str:
+    """Digest of a mapped partition's documents without their times of modification, which nothing in the books follows
+    from: our own mark moves them too (L11)."""
+    return str(mapped.facts.get("books", mapped.digest))
+
+
+def _books(frames: MappedFrames) -> str:
+    content = hashlib.sha256()
+    for table in (frames.documents.drop_columns("modified_on"), frames.lines):
+        written = pa.BufferOutputStream()
+        with pa.ipc.new_stream(written, table.schema) as stream:
+            stream.write_table(table.combine_chunks())
+        content.update(written.getvalue())
+    return content.hexdigest()
 
 
 def _mapped_before(store: Store, name: str, flow: Flow, key: str) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from st_pipelines.audit.head import head
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import from_minor
-from st_pipelines.integrations.align_parties import align, record_aligned
+from st_pipelines.integrations.align_parties import align, record_aligned, stopped_before
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
 from st_pipelines.integrations.names import names
 from st_pipelines.integrations.planned import Planned, first_to_plan
@@ -58,21 +58,20 @@ def post_days(
     document that waited for these days' goods goes out too."""
     integration, parties = session.integration, set[str]()
     keys = [day.isoformat() for day in days]
-    planned_before, planned = first_to_plan(session, flow, keys), Planned(session, flow)
+    stopped, planned = stopped_before(session, flow), Planned(session, flow)
+    first = first_to_plan(session, flow, keys, stopped)
     for place, key in enumerate(keys):
-        if place < planned_before:
-            plan_day(session, flow, key, (), run_id, actor)
-            continue
-        digest = session.store.manifest(integration.name, LAYER, flow.name, key).digest
-        documents = list(stored_documents(session, flow, [key]))
+        documents = [*(stopped if place == 0 else ())]
+        if place >= first:
+            planned.note(key, session.store.manifest(integration.name, LAYER, flow.name, key).digest)
+            documents += stored_documents(session, flow, [key])
         parties |= plan_day(session, flow, key, documents, run_id, actor)
-        planned.note(key, digest, documents)
-    planned.keep()
     context = session.context(run_id, actor)
     settings = pace(session.target)
     summary = post(session.engine, session.target, integration.name, [flow.name], context, mark=session.mark,
                    pinned=integration.target.companies, settings=settings)  # fmt: skip
     record_aligned(session, flow, context, parties)
+    planned.keep()
     return summary, _outcomes(session, flow, days)
 
 

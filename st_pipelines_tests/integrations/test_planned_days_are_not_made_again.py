@@ -2,14 +2,18 @@
 difference, in the day or in the ledger, is planned."""
 
 from collections.abc import Iterator
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sqlalchemy import text
 
 from st_pipelines.database.engine import transaction
 from st_pipelines.integrations import post_days
+from st_pipelines.integrations.map_day import map_day
 from st_pipelines.integrations.planned import LAYER, first_to_plan
 from st_pipelines.integrations.stored import stored_documents
 from st_pipelines.posting.canonical import content_sha256
@@ -70,9 +74,27 @@ def test_a_day_that_was_mapped_otherwise_is_planned(company: Company) -> None:
     assert first(company) == KEYS.index(key)
 
 
-def test_parties_that_are_aligned_are_always_looked_at(company: Company) -> None:
-    company.post(MONTH, ["customers"])
-    assert first(company, "customers") == 0
+def test_a_day_of_which_only_the_times_of_modification_moved_is_not_planned(company: Company) -> None:
+    """What our own marks do to it."""
+    with company.session() as session:
+        store = session.store
+        of = {key: store.manifest("demo_qad", "source", "invoices", key).tables for key in KEYS}
+        key = next(key for key in KEYS[3:] if of[key]["invoices"].rows)
+        before = store.manifest("demo_qad", "mapped", "invoices", key)
+        tables = {name: store.read_table("demo_qad", "source", name, key) for name in of[key]}
+        later = pc.add(tables["invoices"]["modified_at"], pa.scalar(1_000_000, pa.duration("us")))
+        at = tables["invoices"].schema.get_field_index("modified_at")
+        tables["invoices"] = tables["invoices"].set_column(at, tables["invoices"].schema.field(at), later)
+        schemas = {name: table.schema for name, table in tables.items()}
+        with store.table_writer("demo_qad", "source", "invoices", key, schemas) as writer:
+            for name, table in tables.items():
+                writer.write(name, table)
+            writer.remember(pages=[])
+        map_day(session, session.road.flow("invoices"), date.fromisoformat(key))
+        assert store.manifest("demo_qad", "mapped", "invoices", key).digest != before.digest
+        moved = {one.modified_on for one in stored_documents(session, session.road.flow("invoices"), [key])}
+        assert {one.replace(tzinfo=UTC) for one in later.to_pylist()} == moved
+    assert first(company) == len(KEYS)
 
 
 def test_the_hashes_are_those_of_the_ledger(company: Company) -> None:
