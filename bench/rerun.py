@@ -62,7 +62,7 @@ def run() -> list[dict[str, Any]]:
     return [
         _row("second run of a posted month: work", min(walls[1:]), "s", 3.0, f"{len(days)} days; elapsed: {shown}"),
         _row("the same, CPU of our process", min(cpus[1:]), "s", None, f"the quickest of {TIMES}"),
-        _row("the run that finds our own marks", walls[0], "s", None, f"CPU {cpus[0]:.1f} s; days are read and mapped again"),
+        _row("the run that finds our own marks", walls[0], "s", None, f"CPU {cpus[0]:.1f} s; days are mapped again"),
         _row("writes sent in all later runs", sent, "writes", 0, "counted by us and by QAD"),
         *(_row(f"requests to {system}", count, "requests", None, "") for system, count in asked.items()),
         _row("the same through Dagster", through[0], "s", None, f"CPU {through[1]:.1f} s; three jobs with all events"),
