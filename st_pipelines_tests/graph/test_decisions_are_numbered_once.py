@@ -1,4 +1,4 @@
-"""Each decision has a number of its own, in its file's name and in its heading: «ADR 13» in a comment means one page."""
+"""Each decision has a number of its own, in its file name and its heading: «ADR 13» in a comment means one page."""
 
 import re
 from collections import Counter
