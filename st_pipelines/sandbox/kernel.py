@@ -15,7 +15,7 @@ Control, at ``/_sandbox`` of the port and again below the system's own base path
     POST   /_sandbox/reset                 the books as they were first seeded, no faults, empty log, the clock's start
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -36,6 +36,7 @@ from st_pipelines.sandbox.log import RequestLog
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode_faults = msgspec.json.Decoder(Fault | list[Fault]).decode
 CONTROL = "/_sandbox/"
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class ExactJson(Response):
@@ -86,6 +87,24 @@ def sandbox_app(
             await failing(scope, receive, send)
 
     return app
+
+
+def with_control(app: ASGIApp, table: Mapping[str, tuple[Sequence[str], Handler]], base_path: str = "") -> ASGIApp:
+    """The app of a system with control routes of its own: path to methods and handler."""
+
+    async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix(base_path) if scope["type"] == "http" else ""
+        if path not in table:
+            await app(scope, receive, send)
+            return
+        methods, handler = table[path]
+        if scope["method"] not in methods:
+            await ExactJson({"error": f"{path} takes {' and '.join(methods)}"}, 405)(scope, receive, send)
+        else:
+            response = await handler(Request(scope, receive))
+            await response(scope, receive, send)
+
+    return controlled
 
 
 def _routing(routes: Sequence[BaseRoute], not_found: ASGIApp | None) -> ASGIApp:

@@ -2,12 +2,14 @@
 
 Observed: login, security control, workspaces, browses, entity metadata, business relations, customers, suppliers,
 purchase orders. Assumed: all others. Names come from ``served.yaml``; ``--set served=FILE`` lays a file over it.
+``POST /_sandbox/business`` takes deliveries in (see ``procurement.Procurement``).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,12 +18,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
-from st_pipelines.sandbox.kernel import ExactJson, sandbox_app
+from st_pipelines.sandbox.kernel import ExactJson, sandbox_app, with_control
 from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.qad import company, stamps
 from st_pipelines.sandbox.qad.known_parties import known_parties
 from st_pipelines.sandbox.qad.login import Logins
 from st_pipelines.sandbox.qad.metadata import described_entities, listed_workspaces
+from st_pipelines.sandbox.qad.procurement import ActionRefused, Procurement
 from st_pipelines.sandbox.qad.reads import Reads
 from st_pipelines.sandbox.qad.served import Served, ServedEntity, load_served
 from st_pipelines.sandbox.qad.submission import Workspace, workspace_of
@@ -56,16 +59,35 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
 
 def qad_app(books: Books, clock: Clock, options: SandboxOptions, served: Served) -> ASGIApp:
     """The app that answers to the given names."""
-    return sandbox_app(
+    procurement = Procurement(books, served, clock)
+
+    def seed_all() -> None:
+        seed(books, served, options, clock.iso())
+        if options.extra.get("procurement") == "yes":
+            procurement.seed(options)
+
+    app = sandbox_app(
         "qad",
         routes(books, clock, served),
         books,
         clock,
-        seed=lambda: seed(books, served, options, clock.iso()),
+        seed=seed_all,
         actions=ACTIONS,
         not_found=_not_found,
         base_path=served.base_path,
     )
+    return with_control(app, {"/_sandbox/business": (("POST",), _business(procurement))}, served.base_path)
+
+
+def _business(procurement: Procurement) -> Callable[[Request], Awaitable[Response]]:
+    async def business(request: Request) -> Response:
+        try:
+            order: dict[str, Any] = msgspec.json.decode(await request.body(), type=dict[str, Any])
+            return ExactJson({"changed": procurement.run(order)})
+        except (ActionRefused, msgspec.DecodeError) as error:
+            return ExactJson({"error": str(error)}, status_code=400)
+
+    return business
 
 
 def seed(books: Books, served: Served, options: SandboxOptions, now: str) -> None:

@@ -4,7 +4,6 @@ Below ``/_sandbox`` it adds ``GET``/``POST /_sandbox/settings`` (see ``settings.
 ``POST /_sandbox/business`` (see ``actions.Actions``) to what every sandbox system has.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
-from st_pipelines.sandbox.kernel import ExactJson, sandbox_app
+from st_pipelines.sandbox.kernel import ExactJson, sandbox_app, with_control
 from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.servicenow import masters
 from st_pipelines.sandbox.servicenow import settings as switches
@@ -93,21 +92,9 @@ def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> A
         except (ActionRefused, msgspec.DecodeError) as error:
             return ExactJson({"error": str(error)}, status_code=400)
 
-    control: dict[str, tuple[tuple[str, ...], Callable[[Request], Awaitable[Response]]]] = {
+    control = {
         "/_sandbox/settings": (("GET", "POST"), show_settings),
         "/_sandbox/business": (("POST",), business),
     }
 
-    async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"] if scope["type"] == "http" else ""
-        if path not in control:
-            await app(scope, receive, send)
-            return
-        methods, handler = control[path]
-        if scope["method"] not in methods:
-            await ExactJson({"error": f"{path} takes {' and '.join(methods)}"}, 405)(scope, receive, send)
-        else:
-            response = await handler(Request(scope, receive))
-            await response(scope, receive, send)
-
-    return controlled
+    return with_control(app, control)

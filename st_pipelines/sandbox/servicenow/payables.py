@@ -64,8 +64,9 @@ class Payables:
             "invoice_date": invoice_date or today, "due_date": due_date, "erp_source": ERP_SOURCE,
             "short_description": f"Invoice {supplier_invoice_number}",
         })  # fmt: skip
-        for line in made:
-            self._rows.insert(LINE, {**line, "invoice": invoice["sys_id"]})
+        for position, line in enumerate(made, start=1):
+            of_invoice = {"invoice": invoice["sys_id"], "supplier_invoice_line_number": str(position)}
+            self._rows.insert(LINE, {**line, **of_invoice})
         if Decimal(tax):
             taxed = {"taxable_amount": _money(coin, subtotal), "tax_amount": _money(coin, Decimal(tax))}
             self._rows.insert("sn_shop_invoice_tax_line", {**taxed, "invoice": invoice["sys_id"]})

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.business import Business, Options, generate
 from st_pipelines.sandbox.clock import Clock
-from st_pipelines.sandbox.kernel import ExactJson, sandbox_app
+from st_pipelines.sandbox.kernel import ExactJson, sandbox_app, with_control
 from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.servicetitan import settings as switches
 from st_pipelines.sandbox.servicetitan.actions import ActionRefused, Actions
@@ -165,22 +165,10 @@ def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions, hook
         except (ActionRefused, msgspec.DecodeError) as error:
             return ExactJson({"error": str(error)}, status_code=400)
 
-    control: dict[str, tuple[tuple[str, ...], Callable[[Request], Awaitable[Response]]]] = {
+    control = {
         "/_sandbox/settings": (("GET", "POST"), show_settings),
         "/_sandbox/business": (("POST",), business),
         **hooks.table(),
     }
 
-    async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"] if scope["type"] == "http" else ""
-        if path not in control:
-            await app(scope, receive, send)
-            return
-        methods, handler = control[path]
-        if scope["method"] not in methods:
-            await ExactJson({"error": f"{path} takes {' and '.join(methods)}"}, 405)(scope, receive, send)
-        else:
-            response = await handler(Request(scope, receive))
-            await response(scope, receive, send)
-
-    return controlled
+    return with_control(app, control)
