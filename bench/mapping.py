@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from st_pipelines.documents.frames import INVOICE_LINE_SOURCE, INVOICE_SOURCE
+from st_pipelines.mapping.columns import FINANCIAL
 from st_pipelines.mapping.invoices import map_invoices
 from st_pipelines.mapping.options import MappingOptions
 from st_pipelines.mapping.reference import Account, Reference
@@ -131,7 +132,7 @@ def _timed(work: Callable[[], Any], times: int) -> tuple[float, float, Any]:
 
 def run() -> list[dict[str, object]]:
     documents, lines = business(INVOICES)
-    mapping, live = load_mapping(Path(__file__).parents[1] / "mappings" / "demo_qad"), reference()
+    mapping, live = load_mapping(Path(__file__).parents[1] / "mappings" / "demo_qad", FINANCIAL), reference()
     tables = pa.Table.from_pylist(documents, INVOICE_SOURCE), pa.Table.from_pylist(lines, INVOICE_LINE_SOURCE)
     wall, cpu, frames = _timed(lambda: map_invoices(*tables, mapping, live, OPTIONS), 5)
     loop_wall, loop_cpu, loop = _timed(lambda: plain_loop(documents, lines, mapping, live), 3)

@@ -58,19 +58,20 @@ def _source(integration: "Integration", version: dict[str, Any]) -> dict[str, An
 def _rules(integration: "Integration", version: dict[str, Any]) -> dict[str, Any]:
     """For each line the rows that give its account and cost center. ``same_mapping``: the tables are still those that
     the document was mapped with."""
+    from st_pipelines.integrations.roads import road_of
     from st_pipelines.mapping.explain import account_rows, cost_center_rows
     from st_pipelines.mapping.tables import MappingErrors, load_mapping
 
     try:
-        mapping = load_mapping(integration.folder)
+        mapping = load_mapping(integration.folder, road_of(integration).tables)
     except MappingErrors as error:
         return {"mapping_version": version["mapping_version"], "fault": str(error), "lines": []}
-    day, control = date.fromisoformat(version["business_date"]), integration.options.control_accounts
+    day, own = date.fromisoformat(version["business_date"]), integration.options.own_accounts
     lines = []
     for line in version["document"]["control"]:
         unit, account = line["business_unit"], line["gl_account"]
         rows = account_rows(mapping, account, unit, day)
-        if not rows and account in (control.receivable, control.payable, integration.options.rounding.account):
+        if not rows and account in own:
             rows = ["integration.yaml, options"]
         lines.append({
             "business_unit": unit, "gl_account": account, "cost_center": line["cost_center"],

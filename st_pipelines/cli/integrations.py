@@ -72,13 +72,16 @@ def _faults(folder: Path) -> list[str]:
         road = road_of(one)
     except BrokenIntegration as error:
         faults.append(str(error))
-    try:
-        load_mapping(one.folder)
-    except MappingErrors as error:
-        faults += [str(fault) for fault in error.errors]
-    if not (one.folder / one.target.profile).is_file():
-        faults.append(f"target.profile: {one.target.profile} is not in {one.folder}")
-    elif road is not None:
+    if road is not None:
+        try:
+            load_mapping(one.folder, road.tables)
+        except MappingErrors as error:
+            faults += [str(fault) for fault in error.errors]
+    profiles = {"source.profile": one.source.profile, "target.profile": one.target.profile}
+    missing = [f"{setting}: {name} is not in {one.folder}" for setting, name in profiles.items()
+               if name and not (one.folder / name).is_file()]  # fmt: skip
+    faults += missing
+    if road is not None and not missing:
         try:
             faults += road.target.contradictions(one)
         except ValueError as error:  # the profile itself is broken; it names file, line and setting

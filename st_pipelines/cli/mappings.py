@@ -18,11 +18,12 @@ Integration = Annotated[str, typer.Argument(help="Integration; not needed where 
 @answering
 def check(name: Integration = "") -> Answer:
     """Check the tables by themselves: overlaps, gaps, doubles, wrong values. Asks no outside system."""
+    from st_pipelines.integrations.roads import road_of
     from st_pipelines.mapping.tables import MappingErrors, load_mapping
 
     integration = opened.integration(name)
     try:
-        mapping = load_mapping(integration.folder)
+        mapping = load_mapping(integration.folder, road_of(integration).tables)
     except MappingErrors as error:
         faults = [str(fault) for fault in error.errors]
         data = {"integration": integration.name, "ok": False, "faults": faults}
@@ -38,10 +39,9 @@ def check(name: Integration = "") -> Answer:
 @answering
 def coverage(name: Integration = "") -> Answer:
     """Hold the tables against the reference data last read from source and target: what is missing, what is retired."""
-    from st_pipelines.mapping.coverage import check as cover
-
     with opened.session(opened.integration(name).name) as session:
-        findings = [str(finding) for finding in cover(session.mapping, session.reference)]
+        cover = session.road.coverage
+        findings = [str(one) for one in cover(session.mapping, session.reference)] if cover else []
     data = {"integration": session.integration.name, "ok": not findings, "findings": findings}
     if findings:
         return Answer(data, (table(("finding",), [(finding,) for finding in findings]),), OPEN)

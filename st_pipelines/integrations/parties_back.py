@@ -65,7 +65,7 @@ def way_back(session: Session) -> WayBack | None:
     rules, takes = session.integration.parties, session.road.source.takes_parties
     if rules is None or not rules.both_ways or takes is None:
         return None
-    return WayBack(takes.as_target(session.source), session.integration.back, (session.integration.source.tenant,))
+    return WayBack(takes.as_target(session.source), session.integration.back, (session.integration.source.company,))
 
 
 def send_back(session: Session, role: str, run_id: str, actor: str) -> Returned:
@@ -88,7 +88,7 @@ def send_back(session: Session, role: str, run_id: str, actor: str) -> Returned:
     )  # fmt: skip
     summary = post(session.engine, target, context.integration, [_flow(role)], context,
                    mark=session.mark,
-                   pinned=[session.integration.source.tenant], settings=pace(target))  # fmt: skip
+                   pinned=[session.integration.source.company], settings=pace(target))  # fmt: skip
     done.planned, done.held, done.sent, done.stopped = planned.planned, planned.held, summary.sent, summary.stopped
     _record(session, back, role, here, theirs, context)
     return done
@@ -158,7 +158,7 @@ def _document(session: Session, back: PartyReturn, role: str, record: PartyRecor
         next(iter(record.emails), ""), next(iter(record.phones), ""),
     )  # fmt: skip
     plain = MappedDocument(
-        flow=_flow(role), kind=back.kinds[role], doc_key=reference, company=session.integration.source.tenant,
+        flow=_flow(role), kind=back.kinds[role], doc_key=reference, company=session.integration.source.company,
         business_date=session.integration.first_day, currency=session.integration.options.currency, total=Decimal(0),
         disposition="ready", source_sha256=sha256(msgspec.json.encode(party)).hexdigest(), modified_on=_NO_TIME,
         payload=party, label=record.name,

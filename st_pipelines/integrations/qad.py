@@ -68,6 +68,8 @@ def _contradictions(integration: Integration) -> list[str]:
     from st_pipelines.systems.qad.profile_file import load_profile
 
     path, accounts = integration.folder / integration.target.profile, integration.options.control_accounts
+    if accounts is None:
+        return []
     profile, found = load_profile(path), list[str]()
     for name, (side, flow) in CONTROL.items():
         if flow not in integration.flows:

@@ -138,5 +138,5 @@ def _audit_verdict(session: Session) -> AuditVerdict:
 
 
 def _cost_centers(session: Session) -> Iterator[tuple[str, str, str]]:
-    for row in session.mapping["business_units"].rows:
+    for row in session.mapping.rows("business_units"):
         yield row["business_unit_id"], f"{row['domain']}_{row['entity']}", row["cost_center"]

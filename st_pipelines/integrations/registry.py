@@ -1,18 +1,22 @@
 """Reads ``mappings/<integration>/integration.yaml``. Invariant: an unknown or missing setting is refused by name.
 
 The folder's name is the integration's name. Connections are named, never described, here: no secret can be in git.
+What only some systems have is optional in the classes below; which of it a road reads and needs is said in its own
+files (``road.Road``) and held against the file by ``roads.faults``.
 """
 
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 FILE_NAME = "integration.yaml"
+
+Value = TypeVar("Value")
 
 
 class BrokenIntegration(ValueError):
@@ -37,16 +41,25 @@ class _Strict(BaseModel):
 
 
 class Source(_Strict):
-    system: Literal["servicetitan"]
+    """Pinned by ``tenant`` or by ``companies``, as its system wants it."""
+
+    system: str
     connection: str
-    tenant: str = Field(description="company pin: the tenant id that the connection must answer for")
+    tenant: str = Field(default="", description="company pin: the tenant id that the connection must answer for")
+    profile: str = Field(default="", description="the source's per-tenant profile, a file in the same folder")
+    companies: tuple[str, ...] = Field(default=(), description="company pins: every set of books that is read")
+
+    @property
+    def company(self) -> str:
+        """The pin under which the source itself takes documents, where it takes any."""
+        return self.tenant or self.companies[0]
 
 
 class TargetSystem(_Strict):
-    system: Literal["qad"]
+    system: str
     connection: str
-    profile: str = Field(description="the target's per-tenant profile, a file in the same folder")
-    companies: tuple[str, ...] = Field(min_length=1, description="company pins, <DOMAIN>_<ENTITY>")
+    profile: str = Field(default="", description="the target's per-tenant profile, a file in the same folder")
+    companies: tuple[str, ...] = Field(min_length=1, description="company pins: every set of books written to")
     document_link: str = Field(
         default="", pattern=r"^(https://([^\s{}]|\{(number|company|external_ref|target_id|kind)\})+)?$",
         description="page of a document in the target, with {number}, {company}, {external_ref}, {target_id}, {kind}",
@@ -71,11 +84,14 @@ class RunLimits(_Strict):
 
 
 class Options(_Strict):
+    """``run_limits`` and ``currency`` are every road's. The others are read by some roads only: one that a road does
+    not read is refused where it is set, one that it needs is refused where it is missing."""
+
     currency: Currency
     currencies: tuple[Currency, ...] = Field(default=(), description="taken beside `currency`; others are held")
     eligible_statuses: tuple[str, ...] = ("Posted", "Exported")
-    control_accounts: ControlAccounts
-    rounding: Rounding
+    control_accounts: ControlAccounts | None = None
+    rounding: Rounding | None = None
     bill_amount: Literal["gross", "net"] = "gross"
     run_limits: RunLimits
     longest_wait_hours: int = Field(
@@ -95,6 +111,16 @@ class Options(_Strict):
     witness_accounts: dict[str, str] = Field(
         default_factory=dict, description="account numbers of the source's journal that the target numbers otherwise"
     )
+
+    @property
+    def own_accounts(self) -> tuple[str, ...]:
+        """Accounts that lines get from here and not from a mapping table."""
+        control = self.control_accounts
+        return (*((control.receivable, control.payable) if control else ()), *self.rounding_accounts)
+
+    @property
+    def rounding_accounts(self) -> tuple[str, ...]:
+        return (self.rounding.account,) if self.rounding else ()
 
 
 class Events(_Strict):
@@ -196,8 +222,17 @@ class Integration(IntegrationFile):
         return ZoneInfo(self.time_zone)
 
 
+def needed(value: Value | None, name: str) -> Value:
+    """A setting that a road needs. Loading has refused an integration without it; this says so to the type checker."""
+    if value is None:
+        raise BrokenIntegration(f"{name} is missing in {FILE_NAME}")
+    return value
+
+
 def load_integration(folder: Path) -> Integration:
     """Reads one folder. Raises ``BrokenIntegration`` that lists every wrong field."""
+    from st_pipelines.integrations.roads import faults  # the roads are written in terms of this file
+
     path = folder / FILE_NAME
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -206,12 +241,15 @@ def load_integration(folder: Path) -> Integration:
     if not isinstance(content, dict):
         raise BrokenIntegration(f"{path}: expected a mapping of settings")
     try:
-        return Integration(**content, name=folder.name, folder=folder.resolve())
+        integration = Integration(**content, name=folder.name, folder=folder.resolve())
     except (ValidationError, TypeError) as error:
         if isinstance(error, TypeError):
             raise BrokenIntegration(f"{path}: {error}") from error
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
-        raise BrokenIntegration(f"{path}: {faults}") from error
+        wrong = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
+        raise BrokenIntegration(f"{path}: {wrong}") from error
+    if found := faults(integration):
+        raise BrokenIntegration(f"{path}: {'; '.join(found)}")
+    return integration
 
 
 def load_integrations(mappings: Path) -> list[Integration]:

@@ -174,6 +174,8 @@ class JournalTelling:
 
 @dataclass(frozen=True)
 class SourceSide:
+    """``pins``: the settings under ``source`` that name the tenant and its books, all of them needed."""
+
     system: str
     daily: tuple[SourceEntity, ...]
     reference: Mapping[str, str]  # entity -> description
@@ -193,10 +195,13 @@ class SourceSide:
     events: EventSide | None = None  # where it sends webhooks
     parties: PartySide | None = None
     takes_parties: PartyReturn | None = None
+    pins: tuple[str, ...] = ("tenant",)
 
 
 @dataclass(frozen=True)
 class TargetSide:
+    """``pins``: the settings under ``target`` beside ``companies``, all of them needed."""
+
     system: str
     reference: Mapping[str, str]
     connect: Callable[["Opened"], Any]
@@ -208,6 +213,7 @@ class TargetSide:
     parties: PartySide | None = None
     # (a party's document, the linked record's id) -> the document as this target wants it for a record that is there
     as_linked: Callable[[MappedDocument, str], MappedDocument] | None = None
+    pins: tuple[str, ...] = ("profile",)
 
 
 @dataclass(frozen=True)
@@ -250,9 +256,17 @@ class Flow:
 
 @dataclass(frozen=True)
 class Road:
+    """``tables``: the mapping tables that its flows join with. ``options``: those of ``integration.yaml`` that it reads
+    beside the ones that every road reads; ``needs``: of these the ones that must be given. ``coverage``: what of the
+    tables the reference data does not know any more."""
+
     source: SourceSide
     target: TargetSide
     flows: tuple[Flow, ...]
+    tables: tuple[str, ...]
+    options: frozenset[str] = frozenset()
+    needs: tuple[str, ...] = ()
+    coverage: Callable[["MappingTables", "Reference"], Sequence[object]] | None = None
     links: Mapping[str, str] = field(default_factory=dict)
 
     def flow(self, name: str) -> Flow:

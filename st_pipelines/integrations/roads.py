@@ -1,15 +1,39 @@
 """The table of roads: which source system reaches which target system, and by which flows.
 
-Invariant: a new target is one line here, one file ``<source>_<target>.py`` and one folder under ``systems/``.
+Invariant: a new target is one line here, one file ``<source>_<target>.py`` and one folder under ``systems/``. What an
+``integration.yaml`` may and must say follows from its road alone.
 """
 
-from st_pipelines.integrations.registry import BrokenIntegration, Integration
+from st_pipelines.integrations.registry import BrokenIntegration, Integration, IntegrationFile
 from st_pipelines.integrations.road import Road
 from st_pipelines.integrations.servicetitan_qad import ROAD as SERVICETITAN_QAD
 
 ROADS: dict[tuple[str, str], Road] = {
     ("servicetitan", "qad"): SERVICETITAN_QAD,
 }
+
+# Options that every road reads, because the steps of a run do.
+COMMON = frozenset({"currency", "run_limits", "longest_wait_hours", "settle_minutes", "overlap_minutes"})
+
+
+def faults(integration: IntegrationFile) -> list[str]:
+    """What the road between its systems wants otherwise, each with the setting's name; empty = all well."""
+    pair = (integration.source.system, integration.target.system)
+    if pair not in ROADS:
+        names = ("source.system", "target.system")
+        wrong = names[0] if pair[0] not in {source for source, _ in ROADS} else names[1]
+        known = ", ".join(f"{source} to {target}" for source, target in sorted(ROADS))
+        return [f"{wrong}: there is no road from {pair[0]} to {pair[1]}; known: {known}"]
+    road, given = ROADS[pair], integration.options
+    pins = {"source": ({*road.source.pins}, {"tenant", "profile", "companies"}),
+            "target": ({*road.target.pins}, {"profile"})}  # fmt: skip
+    found = [f"{part}.{name}: {'Field required' if name in wanted else f'{getattr(integration, part).system} has none'}"
+             for part, (wanted, every) in pins.items() for name in sorted(every)
+             if bool(getattr(getattr(integration, part), name)) != (name in wanted)]  # fmt: skip
+    found += [f"options.{name}: Field required" for name in road.needs if name not in given.model_fields_set]
+    found += [f"options.{name}: not an option from {pair[0]} to {pair[1]}"
+              for name in sorted(given.model_fields_set - COMMON - road.options)]  # fmt: skip
+    return found
 
 
 def road_of(integration: Integration) -> Road:

@@ -7,23 +7,28 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from st_pipelines.integrations import qad, servicetitan
+from st_pipelines.integrations.registry import needed
 from st_pipelines.integrations.road import Fact, Flow, Road, SourceDay
+from st_pipelines.mapping.columns import FINANCIAL
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.frames import MappedFrames
     from st_pipelines.mapping.options import MappingOptions
+    from st_pipelines.mapping.reference import Reference
+    from st_pipelines.mapping.tables import Mapping as MappingTables
 
 
 def _options(day: SourceDay) -> "MappingOptions":
     from st_pipelines.mapping.options import MappingOptions
 
     given = day.integration.options
+    control, rounding = needed(given.control_accounts, "control_accounts"), needed(given.rounding, "rounding")
     return MappingOptions(
         source_tag=f"ST:{day.integration.source.tenant}",
         party_company=day.integration.target.companies[0],
-        currency=given.currency, currencies=given.currencies, receivable_account=given.control_accounts.receivable,
-        payable_account=given.control_accounts.payable, rounding_account=given.rounding.account,
-        rounding_limit=given.rounding.limit, bill_amount=given.bill_amount,
+        currency=given.currency, currencies=given.currencies, receivable_account=control.receivable,
+        payable_account=control.payable, rounding_account=rounding.account,
+        rounding_limit=rounding.limit, bill_amount=given.bill_amount,
     )  # fmt: skip
 
 
@@ -77,12 +82,23 @@ def _receipts(day: SourceDay) -> Sequence[Fact]:
     return [Fact(**row) for row in table.to_pylist()]
 
 
+def _coverage(tables: "MappingTables", reference: "Reference") -> Sequence[object]:
+    from st_pipelines.mapping.coverage import check
+
+    return check(tables, reference)
+
+
 # Codes that every line of a document is checked against.
 ANALYSIS = ("target_gl_accounts", "target_cost_centers", "target_sub_accounts")
 
 ROAD = Road(
     source=servicetitan.SOURCE,
     target=qad.TARGET,
+    tables=FINANCIAL,
+    options=frozenset({"currencies", "eligible_statuses", "control_accounts", "rounding", "bill_amount",
+                       "second_witness", "mark_exported", "journal_sync", "witness_accounts"}),
+    needs=("control_accounts", "rounding"),
+    coverage=_coverage,
     flows=(
         Flow(
             "customers", "Customers with their business relation.",

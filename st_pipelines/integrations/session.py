@@ -99,7 +99,7 @@ class Session:
 
     @cached_property
     def mapping(self) -> MappingTables:
-        return load_mapping(self.integration.folder)
+        return load_mapping(self.integration.folder, self.road.tables)
 
     @cached_property
     def reference(self) -> Reference:

@@ -45,8 +45,8 @@ def second_witness(
         until=min(until for _, until in spans) if len(spans) == len(flows) and spans else None,
         dated_elsewhere={key: one.business_date for key, one in newest.items() if one.business_date not in period},
         accounts=options.witness_accounts,
-        own_accounts=(options.rounding.account,),
-        control_accounts=(options.control_accounts.receivable, options.control_accounts.payable),
+        own_accounts=options.rounding_accounts,
+        control_accounts=set(options.own_accounts) - set(options.rounding_accounts),
         details_first=any(one.business_date in period and one.disposition in _MISSED for one in newest.values()),
     )  # fmt: skip
     with ThreadPoolExecutor(1, thread_name_prefix="journal") as reader:

@@ -69,6 +69,10 @@ def _accounts(name: str) -> TableFormat:
     return TableFormat(name, columns, one_of_filled=("item", "item_type", "gl_hint"))
 
 
+# What documents need that are posted to accounts; an integration of another kind has other tables.
+FINANCIAL = ("business_units", "invoice_accounts", "bill_accounts", "charge_accounts", "payment_types", "tax_zones",
+             "terms", "party_attributes")  # fmt: skip
+
 FORMATS: tuple[TableFormat, ...] = (
     TableFormat("business_units", (
         Column("business_unit_id", key=True), Column("name"), Column("domain", pattern=_COMPANY_PART),

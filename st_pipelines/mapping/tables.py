@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 from datetime import date
@@ -54,6 +54,10 @@ class Mapping:
     def __getitem__(self, name: str) -> MappingTable:
         return self.tables[name]
 
+    def rows(self, name: str) -> tuple[MappingRow, ...]:
+        """The rows of a table; none where the integration has no such table."""
+        return self.tables[name].rows if name in self.tables else ()
+
     @cached_property
     def version(self) -> str:
         content = {
@@ -64,11 +68,17 @@ class Mapping:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def load_mapping(folder: Path) -> Mapping:
-    """Reads ``<folder>/*.csv`` as declared in ``columns.FORMATS``. Raises ``MappingErrors`` listing every fault."""
+def load_mapping(folder: Path, names: Collection[str]) -> Mapping:
+    """Reads the named ``<folder>/<name>.csv`` as declared in ``columns.FORMATS``. Raises ``MappingErrors`` with all
+    faults; a table of the house that this integration does not use is one."""
     errors: list[MappingError] = []
     tables: dict[str, MappingTable] = {}
     for table_format in FORMATS:
+        if table_format.name not in names:
+            if (folder / table_format.file).exists():
+                message = "this integration does not use this table; remove the file"
+                errors.append(MappingError(table_format.file, 1, 1, "", message))
+            continue
         rows = _rows(table_format, read_records(folder / table_format.file, errors), errors)
         errors.extend(faults_between_rows(table_format, rows))
         tables[table_format.name] = MappingTable(table_format, tuple(sorted(rows, key=MappingRow.canonical)))

@@ -1,5 +1,6 @@
 """``integration.yaml``: what is refused, and that the refusal names file and field."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import yaml
 
 from st_pipelines.integrations.registry import BrokenIntegration, load_integration, load_integrations
 from st_pipelines.integrations.roads import road_of
+from st_pipelines.mapping.columns import FINANCIAL
+from st_pipelines.mapping.tables import MappingErrors, load_mapping
 
 DEMO = Path(__file__).resolve().parents[2] / "mappings" / "demo_qad"
 
@@ -91,3 +94,25 @@ def test_a_field_that_the_source_lets_nobody_change_is_the_sources_to_say(tmp_pa
         written(tmp_path, **{f"parties__customer__fields__{name}": "last_change", "parties__both_ways": False})
     )
     assert road_of(one_way)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"options__rounding": None}, "options.rounding: Field required"),
+        ({"source__tenant": None}, "source.tenant: Field required"),
+        ({"target__profile": None}, "target.profile: Field required"),
+        ({"source__profile": "x.yaml"}, "source.profile: servicetitan has none"),
+        ({"target__system": "oracle"}, "target.system: there is no road from servicetitan to oracle"),
+    ],
+)
+def test_what_may_and_must_be_set_follows_from_the_road(tmp_path: Path, changes: dict[str, object], named: str) -> None:
+    with pytest.raises(BrokenIntegration, match=re.escape(named)):
+        load_integration(written(tmp_path, **changes))
+
+
+def test_a_mapping_table_that_no_flow_reads_is_refused_not_ignored(tmp_path: Path) -> None:
+    for path in DEMO.glob("*.csv"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(MappingErrors, match=r"terms\.csv:1:1: this integration does not use this table"):
+        load_mapping(tmp_path, [name for name in FINANCIAL if name != "terms"])

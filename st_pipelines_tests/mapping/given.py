@@ -21,6 +21,7 @@ from st_pipelines.documents.frames import (
 )
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.mapping.bills import map_bills
+from st_pipelines.mapping.columns import FINANCIAL
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.invoices import map_invoices
 from st_pipelines.mapping.options import MappingOptions
@@ -45,7 +46,7 @@ def key(kind: str, number: object) -> str:
 
 
 def demo() -> Mapping:
-    return load_mapping(DEMO)
+    return load_mapping(DEMO, FINANCIAL)
 
 
 def tables(folder: Path, **files: str) -> Mapping:
@@ -54,7 +55,7 @@ def tables(folder: Path, **files: str) -> Mapping:
         (folder / path.name).write_bytes(path.read_bytes())
     for name, text in files.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
-    return load_mapping(folder)
+    return load_mapping(folder, FINANCIAL)
 
 
 def accounts(**flags: str) -> pa.Table:

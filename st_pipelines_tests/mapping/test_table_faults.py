@@ -19,7 +19,7 @@ def faults(folder: Path, **files: str | bytes) -> list[str]:
     for name, content in files.items():
         (folder / f"{name}.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(MappingErrors) as raised:
-        given.load_mapping(folder)
+        given.load_mapping(folder, given.FINANCIAL)
     assert str(raised.value) == "\n".join(map(str, raised.value.errors))
     return [str(error) for error in raised.value.errors]
 
@@ -88,7 +88,7 @@ def test_a_missing_file_is_a_fault_not_an_empty_table(tmp_path: Path) -> None:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "terms.csv").unlink()
     with pytest.raises(MappingErrors, match=r"^terms\.csv:1:1: the file is missing"):
-        given.load_mapping(tmp_path)
+        given.load_mapping(tmp_path, given.FINANCIAL)
 
 
 @pytest.mark.parametrize(

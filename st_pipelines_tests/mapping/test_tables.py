@@ -28,7 +28,7 @@ def version(folder: Path, text: str | bytes) -> str:
     content = text if isinstance(text, bytes) else text.encode()
     given.tables(folder)
     (folder / "payment_types.csv").write_bytes(content)
-    return load_mapping(folder).version
+    return load_mapping(folder, given.FINANCIAL).version
 
 
 def test_the_version_ignores_what_means_nothing(tmp_path: Path) -> None:
@@ -52,7 +52,8 @@ def test_the_version_changes_with_any_meaning(tmp_path: Path) -> None:
 def test_quoted_cells_keep_commas_and_quotes(tmp_path: Path) -> None:
     version(tmp_path, TYPES.replace("Cash", '"Cash, ""till"" 1"'))
     assert '501: Cash, "till" 1' in [
-        f"{row['payment_type_id']}: {row['name']}" for row in load_mapping(tmp_path)["payment_types"].rows
+        f"{row['payment_type_id']}: {row['name']}"
+        for row in load_mapping(tmp_path, given.FINANCIAL)["payment_types"].rows
     ]
 
 
@@ -60,13 +61,13 @@ def test_what_is_exported_reads_back_to_the_same_version(tmp_path: Path) -> None
     files = {name: table_text(table) for name, table in given.demo().tables.items()}
     for name, text in files.items():
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
-    assert load_mapping(tmp_path).version == given.demo().version
+    assert load_mapping(tmp_path, given.FINANCIAL).version == given.demo().version
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_a_formula_is_read_as_text_and_never_written(tmp_path: Path, start: str) -> None:
     version(tmp_path, TYPES.replace("Cash", f"{start}1+1"))
-    table = load_mapping(tmp_path)["payment_types"]
+    table = load_mapping(tmp_path, given.FINANCIAL)["payment_types"]
     assert any(row["name"] == f"{start}1+1" for row in table.rows)
     with pytest.raises(FormulaCell, match=r"payment_types\.csv:2: name: .* formula"):
         table_text(table)
