@@ -59,7 +59,7 @@ def holds(one: Term, row: dict[str, str]) -> bool:
     held = row[one.column]
     match one.operator:
         case "=":
-            return held.casefold() == one.value.casefold()  # as usual databases compare
+            return held.casefold().rstrip(" ") == one.value.casefold().rstrip(" ")  # as usual databases compare
         case "!=":
             return held.casefold() != one.value.casefold()
         case ">":

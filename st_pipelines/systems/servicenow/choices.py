@@ -5,7 +5,8 @@ Stored numbers of states are not published and differ between instances. A table
 of its parent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from st_pipelines.systems.http.errors import Forbidden
 from st_pipelines.systems.servicenow.answers import Ambiguous, Untrusted, said
@@ -20,8 +21,15 @@ _SHOWN = ["name", "element", "value", "label", "language", "inactive"]
 _MOST = 2000
 
 
-def choices(proof: Proof, table: str, element: str, language: str = "en") -> Mapping[str, str]:
-    """Label to stored value. Raises ``MetadataHidden``, ``Ambiguous`` or ``Untrusted``."""
+@dataclass(frozen=True)
+class Choice:
+    value: str
+    label: str
+    is_active: bool
+
+
+def choices(proof: Proof, table: str, element: str, language: str = "en") -> Sequence[Choice]:
+    """All choices of a column, retired ones too. Raises ``MetadataHidden`` or ``Untrusted``."""
     info = proof.dictionary.table(table)
     chain = info.chain if info is not None else (table,)
     asked = query(all_of(one_of(_CHOICES["name"], chain), equals(_CHOICES["element"], element),
@@ -32,7 +40,7 @@ def choices(proof: Proof, table: str, element: str, language: str = "en") -> Map
         raise _hidden(proof, said(fault)) from fault
     if answer.total is not None and answer.total > len(answer.rows):
         raise _hidden(proof, f"{answer.total - len(answer.rows)} choices of {table}.{element} are withheld")
-    by_table: dict[str, dict[str, str]] = {}
+    of: dict[str, list[Choice]] = {}
     for row in answer.rows:
         name = stored(row.get("name"))
         if name not in chain or stored(row.get("element")) != element or stored(row.get("language")) != language:
@@ -40,25 +48,28 @@ def choices(proof: Proof, table: str, element: str, language: str = "en") -> Map
                 Untrusted, f"asked for the choices of {table}.{element}, got some of {name}", _CHOICES.table,
                 cure="a condition was ignored: give the user the right to query name, element and language",
             )  # fmt: skip
-        if not flag(stored(row.get("inactive"))):
-            label, value = stored(row.get("label")), stored(row.get("value"))
-            held = by_table.setdefault(name, {})
-            if held.setdefault(label, value) != value:
-                raise proof.client.fault(
-                    Ambiguous, f"{table}.{element}: the values {held[label]!r} and {value!r} are both {label!r}",
-                    _CHOICES.table, cure="give one of them another label",
-                )  # fmt: skip
-    return next((by_table[name] for name in chain if name in by_table), {})
+        choice = Choice(stored(row.get("value")), stored(row.get("label")), not flag(stored(row.get("inactive"))))
+        of.setdefault(name, []).append(choice)
+    return next((of[name] for name in chain if name in of), ())
 
 
-def value_of(proof: Proof, table: str, element: str, label: str) -> str:
-    """The stored value of a label. Raises ``Untrusted``, naming those that there are."""
-    known = choices(proof, table, element)
-    if label not in known:
-        there = ", ".join(sorted(known)) or "none"
+def labels(proof: Proof, table: str, element: str, language: str = "en") -> Mapping[str, str]:
+    """Stored value to label, for reading: a retired value may stand in old records."""
+    return {choice.value: choice.label for choice in choices(proof, table, element, language)}
+
+
+def value_of(proof: Proof, table: str, element: str, label: str, language: str = "en") -> str:
+    """The stored value of a label. Raises ``Untrusted``, naming the labels that there are, or ``Ambiguous``."""
+    active = [choice for choice in choices(proof, table, element, language) if choice.is_active]
+    values = sorted({choice.value for choice in active if choice.label == label})
+    if not values:
+        there = ", ".join(sorted(choice.label for choice in active)) or "none"
         raise proof.client.fault(Untrusted, f"{table}.{element} has no active choice {label!r}; there are: {there}",
                                  _CHOICES.table, cure="correct the label in the profile")  # fmt: skip
-    return known[label]
+    if len(values) > 1:
+        raise proof.client.fault(Ambiguous, f"{table}.{element}: the values {', '.join(values)} are all {label!r}",
+                                 _CHOICES.table, cure="give all but one of them another label")  # fmt: skip
+    return values[0]
 
 
 def _hidden(proof: Proof, why: str) -> MetadataHidden:

@@ -28,13 +28,16 @@ class _Strict(BaseModel):
 class Table(_Strict):
     """One table. ``columns``: our name to theirs, which may walk along a reference (``supplier.number``);
     ``external_id``: the column that carries our key, which should have a unique index; ``choices``: our word for a
-    state to its label there, by column; ``filled``: rows must be there, so an empty answer means a missing role."""
+    state to its label there, by column; ``amounts``: a raw currency field shows ``USD;12.50`` (``pair``), or the amount
+    alone, which is then in the instance's reference currency (``reference``): a document in another currency cannot be
+    read from it and is refused; ``filled``: rows must be there, so an empty answer means a missing role."""
 
     table: TableName
     columns: dict[str, Path] = Field(min_length=1)
     assumed: frozenset[str] = Field(default=frozenset(), strict=False)
     external_id: str = ""
     choices: dict[str, dict[str, str]] = {}
+    amounts: Literal["pair", "reference"] = "pair"
     filled: bool = False
 
     @model_validator(mode="after")
@@ -107,8 +110,8 @@ class Onboarding(_Strict):
 
 
 class Profile(_Strict):
-    """The whole file; ``mappings/demo_servicenow/servicenow_profile.yaml`` is a commented one. ``currency``: in which
-    raw amounts of currency fields are that do not say it (the instance's reference currency)."""
+    """The whole file; ``mappings/demo_servicenow/servicenow_profile.yaml`` is a commented one. ``currency``: the
+    instance's reference currency."""
 
     profile_version: Literal[1]
     instance_name: str = ""

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 NEEDED_COLUMNS: dict[str, tuple[str, ...]] = {
     "suppliers": ("number", "name", "active"),
-    "purchase_orders": ("number", "supplier", "status", "currency_amount"),
+    "purchase_orders": ("number", "supplier", "status", "amount"),
     "purchase_order_lines": ("order", "line_number", "quantity", "received_quantity", "invoiced_quantity", "amount"),
     "receipts": ("number", "order", "order_line", "quantity", "status"),
     "cost_centers": ("code", "name"),

@@ -99,7 +99,7 @@ class Reader:
 
 
 class Changes:
-    """One poll. ``newest``: the newest stamp seen, never our own clock; store it once the pages are stored."""
+    """One poll. ``newest``: the newest stamp of the pages given so far, never our own clock; store it with them."""
 
     def __init__(self, reader: Reader, window: Window, base: AllOf, since: datetime | None) -> None:
         self._reader, self._base = reader, base
@@ -107,7 +107,7 @@ class Changes:
 
     def pages(self) -> Iterator[Page]:
         for page in self._reader.window(self.window, self._base):
-            yield page
             moment = instant(page.last.stamp)
             if moment is not None and (self.newest is None or moment > self.newest):
                 self.newest = moment
+            yield page
