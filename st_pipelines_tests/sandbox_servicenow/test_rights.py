@@ -97,3 +97,9 @@ def test_a_renamed_column_is_gone_everywhere_and_nothing_says_so(api: Api) -> No
     assert "u_erp_number" not in api.rows("sn_shop_purchase_order")[0]
     api.act("add_column", table="sn_shop_purchase_order", element="u_qad", label="QAD number", length=4)
     assert api.create("sn_shop_purchase_order", u_qad="123456")["u_qad"] == "1234"
+
+
+def test_a_dropped_time_bound_makes_a_poll_broader(many: Api) -> None:
+    many.act("add_acl", name=f"{SUPPLIERS}.sys_updated_on", operation="query_range", roles=["admin"])
+    assert len(many.rows(SUPPLIERS, "sys_updated_on>2027-01-01 00:00:00")) == 6
+    assert many.user("admin").rows(SUPPLIERS, "sys_updated_on>2027-01-01 00:00:00") == []

@@ -2,16 +2,19 @@
 that the user may not read, is left out and the rest still runs, unless the instance's property says: no rows then.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from st_pipelines.sandbox.servicenow.conditions import number_of, test_of
 from st_pipelines.sandbox.servicenow.encoded_query import RANGES, AnyOf, Condition, EncodedQuery, Order, parse
 from st_pipelines.sandbox.servicenow.errors import forbidden
+from st_pipelines.sandbox.servicenow.narrowing import narrowed
 from st_pipelines.sandbox.servicenow.reading import Reading
 from st_pipelines.sandbox.servicenow.rights import Person, Rights
 from st_pipelines.sandbox.servicenow.rows import Rows
+from st_pipelines.sandbox.servicenow.schema import Column
 from st_pipelines.sandbox.servicenow.settings import CurrentSettings
 from st_pipelines.sandbox.servicenow.values import NUMBERS
 
@@ -52,17 +55,18 @@ class Selecting:
         refuse = self._property(_NO_ROWS) == "true"
         selected: dict[str, Record] = {}
         for alternative in query.alternatives or ((),):
-            groups: list[Predicate] = []
+            groups: list[tuple[AnyOf, list[Predicate]]] = []
             for group in alternative:
                 tests = [self._predicate(table, one, person) for one in group]
                 known = [one for one in tests if one is not None]
                 if len(known) < len(tests) and refuse:
                     return []
                 if known:
-                    groups.append(_any_of(known))
-            for row in self._candidates(table, alternative):
-                if all(test(row) for test in groups):
-                    selected.setdefault(row["sys_id"], row)
+                    groups.append((group, known))
+            alone = [group[0] for group, _ in groups if len(group) == 1]
+            candidates, covered = narrowed(self._rows, table, alone)
+            left = [_any_of(tests) for group, tests in groups if len(group) > 1 or group[0] not in covered]
+            selected.update((row["sys_id"], row) for row in candidates if all(test(row) for test in left))
         return self._ordered(table, list(selected.values()), query.order, person)
 
     def _fits(self, table: str, condition: str, row: Record) -> bool:
@@ -108,34 +112,16 @@ class Selecting:
             raise forbidden(f"query_range on {table}.{element} is required")
         return False
 
-    def _candidates(self, table: str, alternative: Sequence[AnyOf]) -> Iterable[Record]:
-        """Rows that can fit at all: by an index where a condition stands alone on a suitable column."""
-        family, books = self._rows.schema.family(table), self._rows.books
-        alone = [group[0] for group in alternative if len(group) == 1]
-        low = high = None
-        for one in alone:
-            column = self._rows.schema.column(table, one.field)
-            if column is None:
-                continue
-            exact = one.field == "sys_id" or column.kind == "reference"
-            if exact and one.operator == "=" and len(one.value) == 32 and one.value == one.value.lower():
-                return [row for name in family for row in books.find(name, one.field, one.value)]
-            if one.field == "sys_updated_on" and len(one.value) == 19 and one.value[10] == " ":
-                if one.operator in ("=", ">", ">="):
-                    low = max(low or "", one.value)
-                if one.operator in ("=", "<", "<="):
-                    high = min(high or "9", one.value)
-        if low is None and high is None:
-            return self._rows.all(table)
-        return [row for name in family for row in books.between(name, "sys_updated_on", low, high)]
-
     def _ordered(self, table: str, rows: list[Record], orders: Sequence[Order], person: Person | None) -> list[Record]:
         locale = self._reading.gmt if person is None else person.locale
-        for order in reversed(orders):
+        usable = [order for order in orders if self._may_order(table, order, person)]
+        known = self._rows.schema.table(table)
+        if known and usable and all(not one.descending and _plain(known.columns.get(one.field)) for one in usable):
+            rows.sort(key=itemgetter(*(one.field for one in usable)))
+            return rows
+        for order in reversed(usable):
             found = self._reading.path(table, order.field)
-            first = order.field.partition(".")[0]
-            if found is None or (person is not None and not self._may_range(table, first, person)):
-                continue
+            assert found is not None
             column, value_of = found
             if column.kind in NUMBERS:
                 rows.sort(key=lambda row: _number(column, value_of(row)), reverse=order.descending)
@@ -148,9 +134,22 @@ class Selecting:
                 rows.sort(key=value_of, reverse=order.descending)
         return rows
 
+    def _may_order(self, table: str, order: Order, person: Person | None) -> bool:
+        first = order.field.partition(".")[0]
+        if self._reading.path(table, order.field) is None:
+            return False
+        return person is None or (
+            self._rights.column(person, table, first, "read") and self._may_range(table, first, person)
+        )
+
     def _property(self, name: str) -> str:
         found = self._rows.one("sys_properties", name=name)
         return "" if found is None else str(found["value"])
+
+
+def _plain(column: Column | None) -> bool:
+    """Whether the stored texts sort as they stand."""
+    return column is not None and column.kind in ("GUID", "glide_date", "glide_date_time")
 
 
 def _any_of(tests: list[Predicate]) -> Predicate:
@@ -159,6 +158,6 @@ def _any_of(tests: list[Predicate]) -> Predicate:
     return lambda row: any(test(row) for test in tests)
 
 
-def _number(column: Any, held: str) -> tuple[bool, Decimal]:
+def _number(column: Column, held: str) -> tuple[bool, Decimal]:
     number = number_of(column, held) if held else None
     return (number is not None, number or Decimal(0))
