@@ -18,6 +18,7 @@ Control, at ``/_sandbox`` of the port and again below the system's own base path
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
@@ -84,9 +85,21 @@ def sandbox_app(
             inner = {**scope, "path": CONTROL + scope["path"].partition(CONTROL)[2]}
             await control(inner, receive, send)
         else:
-            await failing(scope, receive, send)
+            await failing(scope, receive, _dated(send, clock))
 
     return app
+
+
+def _dated(send: Send, clock: Clock) -> Send:
+    """Answers tell the time that the sandbox lives in: a client may take a system's clock from its ``Date``."""
+
+    async def dated(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            now = formatdate(clock.now().timestamp(), usegmt=True)
+            message = {**message, "headers": [*message.get("headers", ()), (b"date", now.encode())]}
+        await send(message)
+
+    return dated
 
 
 def with_control(app: ASGIApp, table: Mapping[str, tuple[Sequence[str], Handler]], base_path: str = "") -> ASGIApp:

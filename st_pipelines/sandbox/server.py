@@ -20,11 +20,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from email.utils import formatdate
 from pathlib import Path
 
 import msgspec
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
@@ -40,7 +41,8 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: ASGIApp) -> None:
         config = uvicorn.Config(
-            app, http=OpenProtocol, ws="none", lifespan="off", log_config=None, access_log=False, log_level="warning",
+            _dated(app), http=OpenProtocol, ws="none", date_header=False, lifespan="off",
+            log_config=None, access_log=False, log_level="warning",
             server_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=2, backlog=512,
         )  # fmt: skip
         super().__init__(config)
@@ -53,6 +55,23 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _dated(app: ASGIApp) -> ASGIApp:
+    """Every answer has a ``Date``: the app's own, or else the machine's."""
+
+    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
+        async def add_date(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                if not any(name.lower() == b"date" for name, _ in headers):
+                    headers.append((b"date", formatdate(usegmt=True).encode()))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, add_date)
+
+    return dated
 
 
 def listen(port: int = 0) -> socket.socket:

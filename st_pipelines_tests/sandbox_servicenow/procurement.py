@@ -11,7 +11,7 @@ def load_masters(api: Api) -> None:
     )
     api.stage(f"{S}imp_cost_center", u_code="1100", u_erp_source="QAD", u_name="HVAC Service",
               u_legal_entity="10USACO")  # fmt: skip
-    api.stage(f"{S}gl_account_stage", u_gl_account="5000", u_erp_source="QAD", u_account_name="Cost of Materials")
+    api.stage(f"{S}gl_account_stage", u_number="5000", u_erp_source="QAD", u_account_name="Cost of Materials")
     api.stage(f"{S}imp_supplier", u_erp_company_code="S0001", u_erp_source="QAD", u_legal_name="Acme & Sons",
               u_payment_term="N30", u_status="Active")  # fmt: skip
 

@@ -94,9 +94,10 @@ def test_without_an_order_pages_may_overlap(api: Api) -> None:
     assert len(set(names)) < 4
 
 
-def test_currency_fields_read_as_amounts_or_pairs(api: Api) -> None:
+def test_currency_fields_read_as_dollars_or_pairs(api: Api) -> None:
     api.create("sn_shop_purchase_order", erp_number="P1", total_amount="EUR;12.50")
-    assert api.rows("sn_shop_purchase_order")[0]["total_amount"] == "12.50"
+    api.create("sn_shop_purchase_order", erp_number="P2", total_amount="12.50")
+    assert [row["total_amount"] for row in api.rows("sn_shop_purchase_order")] == ["13.75", "12.50"], "both in dollars"
     api.control("settings", {"currency_reading": "pair"})
     assert api.rows("sn_shop_purchase_order")[0]["total_amount"] == "EUR;12.50"
 
@@ -109,3 +110,18 @@ def test_settings_are_checked_and_reset_brings_the_first_state_back(api: Api) ->
     api.renew()
     assert api.rows(SUPPLIERS) == [] and api.control("settings")["currency_reading"] == "amount"
     assert "client_secret" not in api.control("settings")
+
+
+def test_a_url_that_is_too_long_never_arrives(api: Api) -> None:
+    many = ",".join(f"nobody{n}" for n in range(3000))
+    answer = api.get(f"/api/now/table/{SUPPLIERS}", sysparm_query=f"nameIN{many}")
+    assert answer.status_code == 414
+
+
+def test_answers_tell_the_instances_own_time(api: Api) -> None:
+    """A client takes the upper bound of a poll from it."""
+    assert api.get("/api/now/table/sys_user").headers.get_list("date") == ["Mon, 02 Nov 2026 12:00:00 GMT"]
+    api.wait(90)
+    assert api.ask_token().headers["date"] == "Mon, 02 Nov 2026 12:01:30 GMT"
+    api.control("faults", {"action": "throttle", "seconds": 1})
+    assert api.get("/api/now/table/sys_user").headers["date"] == "Mon, 02 Nov 2026 12:01:30 GMT"

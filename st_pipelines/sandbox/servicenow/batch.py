@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Scope
 
 from st_pipelines.sandbox.faults import flagged
+from st_pipelines.sandbox.servicenow.door import INSIDE
 from st_pipelines.sandbox.servicenow.errors import ApiError
 from st_pipelines.sandbox.servicenow.rights import Person
 from st_pipelines.sandbox.servicenow.settings import CurrentSettings
@@ -106,6 +107,6 @@ def _scope(request: Request, part: _Part) -> Scope:
     return {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": part.method.upper(),
         "scheme": request.url.scheme, "path": unquote(path), "raw_path": path.encode("latin-1"), "root_path": "",
-        "query_string": query.encode("latin-1"), "server": request.scope.get("server"), "client": None,
+        "query_string": query.encode("latin-1"), "server": request.scope.get("server"), "client": None, INSIDE: True,
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own.items()],
     }  # fmt: skip

@@ -13,6 +13,7 @@ from st_pipelines.sandbox.servicenow.auth import Auth
 from st_pipelines.sandbox.servicenow.errors import ApiError, forbidden
 from st_pipelines.sandbox.servicenow.rate import RateRules, too_many
 from st_pipelines.sandbox.servicenow.rights import Person
+from st_pipelines.sandbox.servicenow.settings import CurrentSettings
 
 ACTIONS = {
     "expire_token": "the token of this request is dead from now on: 401, and the next request for one gets another",
@@ -23,29 +24,37 @@ ACTIONS = {
     "transform_error": "the transform of an import row fails inside the 201; `text` is the error",
     "leave_unserviced": "a batch serves only the first half of its requests and lists the others",
 }
+INSIDE = "sandbox.inside_a_batch"
 Handler = Callable[[Request, Person], Awaitable[Response]]
 
 
 class Door:
     """``run_due``: what the instance has to do by now, before it answers."""
 
-    def __init__(self, auth: Auth, rules: RateRules, run_due: Callable[[], None]) -> None:
-        self._auth, self._rules, self._run_due = auth, rules, run_due
+    def __init__(self, auth: Auth, rules: RateRules, settings: CurrentSettings, run_due: Callable[[], None]) -> None:
+        self._auth, self._rules, self._settings, self._run_due = auth, rules, settings, run_due
 
     def guarding(self, api: str, methods: Sequence[str], handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
             try:
+                self._check_length(request)
                 person = self._pass(request)
                 headers = self._rules.count(person, api)
                 _check_form(request, methods)
                 self._run_due()
                 answer = await handler(request, person)
-                answer.headers.update(headers)
+                answer.headers.update({**headers, "X-Is-Logged-In": "true"})
                 return answer
             except ApiError as error:
                 return error.response()
 
         return guarded
+
+    def _check_length(self, request: Request) -> None:
+        """What comes inside a batch has no way to go."""
+        length = len(request.url.path) + len(request.url.query)
+        if length > self._settings.now.url_bytes and not request.scope.get(INSIDE):
+            raise ApiError(414, "Request-URI Too Long", f"{length} bytes")
 
     def _pass(self, request: Request) -> Person:
         if flagged(request, "expire_token"):

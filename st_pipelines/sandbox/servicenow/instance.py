@@ -34,7 +34,7 @@ class Instance:
         self.tables = TableApi(rows, rights, reading, selecting, settings)
         self.imports = ImportSets(rows, rights, Transforming(rows), settings)
         self.batch = Batch(settings)
-        self.door = Door(self.auth, RateRules(rows, settings), self.imports.run_due)
+        self.door = Door(self.auth, RateRules(rows, settings), settings, self.imports.run_due)
         payables, mutations = Payables(rows, settings), Mutations(rows, selecting)
         self.actions = Actions(rows, payables, Administration(rows), mutations, self.imports)
         progress.install_rules(rows)

@@ -55,7 +55,7 @@ CHOICES: dict[tuple[str, str], dict[str, str]] = {
 }  # fmt: skip
 PROPERTIES = {
     GRANT: "true", "glide.oauth.allow.parameters.in.post.body.only": "true",
-    "glide.invalid_query.returns_no_rows": "false",
+    "glide.invalid_query.returns_no_rows": "false", "instance_name": "demo",
 }  # fmt: skip
 
 

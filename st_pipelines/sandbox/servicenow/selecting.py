@@ -37,8 +37,9 @@ class Selecting:
         if any("." in one.field for alternative in query.alternatives for group in alternative for one in group):
             return self._select(table, query, person)
         acls = self._rows.books.version("sys_security_acl"), self._rows.books.version("sys_properties")
+        now = self._settings.now
         key = (table, text, person, acls, self._rows.version(table), self._rows.version("sys_dictionary"),
-               id(self._settings.now))  # fmt: skip
+               now.case_sensitive, now.denied_range)  # fmt: skip
         found = self._kept.get(key)
         if found is None:
             found = self._select(table, query, person)

@@ -14,13 +14,14 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     ``denied_table``: what a table without right answers. ``denied_field``: a hidden field is missing, or empty.
     ``denied_range``: a range condition or an order without the right ``query_range`` is left out, or refused.
-    ``currency_reading``: a raw currency field shows its amount, or ``USD;12.50``. ``unordered``: rows of a query
-    without order come as they were made, or differently for each page. ``case_sensitive``: how text compares.
+    ``currency_reading``: a raw currency field shows its amount in dollars, or ``EUR;12.50``. ``unordered``: rows of a
+    query without order come as they were made, or differently for each page. ``case_sensitive``: how text compares.
     ``unique_clash_status``: the answer to a unique index. ``keep_import_rows_s``: age at which import rows are cleaned.
     ``multiple_labels``: ``insertMultiple`` takes column labels (else names). ``multiple_asynchronous``: it answers
     before the rows are transformed; ``multiple_delay_s`` later (by the sandbox's clock) they are. ``batch_services``:
     how many requests of a batch are served before the rest is left, 0 = no limit. ``outbound_rows``: approval makes
     rows in the outbound staging tables. ``rate_window_s``: the length of the hour in which calls are counted.
+    ``url_bytes``: the longest path and query that the way to the instance lets through.
     """
 
     client_id: str = "sn-client"
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     batch_answer_bytes: int = 10_000_000
     outbound_rows: bool = True
     rate_window_s: int = 3600
+    url_bytes: int = 16_000
 
 
 class CurrentSettings:

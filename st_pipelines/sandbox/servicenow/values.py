@@ -16,6 +16,8 @@ from st_pipelines.sandbox.servicenow.schema import Column
 INSTANT = "%Y-%m-%d %H:%M:%S"
 NUMBERS = frozenset({"integer", "decimal", "currency2"})
 _FORMAT = {"yyyy": "%Y", "MM": "%m", "dd": "%d"}
+# What one unit is worth in the instance's currency.
+_RATES = {"USD": Decimal(1), "EUR": Decimal("1.1"), "CAD": Decimal("0.75"), "MXN": Decimal("0.05")}
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "CAD": "CA$", "MXN": "MX$"}
 
 
@@ -82,10 +84,13 @@ def shown(column: Column, value: str, locale: Locale) -> str:
 
 
 def raw(column: Column, value: str, currency_reading: str) -> str:
-    """The value as read without display values."""
-    if column.kind == "currency2" and currency_reading == "amount":
+    """The value as read without display values. An amount alone is in the instance's currency, whatever its own is."""
+    if column.kind != "currency2" or currency_reading == "pair" or not value:
+        return value
+    currency, own = money(value)
+    if currency == "USD" or own is None:
         return value.partition(";")[2]
-    return value
+    return plain((own * _RATES.get(currency, Decimal(1))).quantize(Decimal("0.01")))
 
 
 def money(text: str) -> tuple[str, Decimal | None]:
