@@ -57,6 +57,15 @@ def first_of(company: Company, party: str) -> int:
                     if party in parties_of(session, flow, stored_documents(session, flow, [key])))  # fmt: skip
 
 
+def waits(company: Company, party: str) -> bool:
+    """Whether alignment is asked about all documents of this party, or about none."""
+    with company.session() as session:
+        flow = session.road.flow("customers")
+        found = LinksNow(session, flow, [party]).answers(stored_documents(session, flow, KEYS))
+        (said,) = {one.waits for one in found if one.party == party}
+        return said
+
+
 def rest(company: Company) -> None:
     """Everything that is planned is posted, and every day is at rest."""
     company.post(MONTH, FLOWS)
@@ -123,10 +132,12 @@ def test_a_link_that_a_person_made_is_planned(company: Company) -> None:
     party = reference("two_candidates")
     assert standing(company, party) == ["held"]
     decide(company, links.link, party, "QAD:CUST:customer:F00024")
+    assert waits(company, party)  # what the record has there was never looked at
     assert first(company) == first_of(company, party)
     company.post(MONTH, FLOWS)
     assert standing(company, party) == ["posted"]
     rest(company)
+    assert not waits(company, party)
 
 
 def test_a_proposal_that_a_person_settled_is_planned(company: Company) -> None:
@@ -171,6 +182,18 @@ def test_what_both_sides_agreed_on_anew_is_planned(company: Company) -> None:
         links.record_agreed(session.engine, session.context("back", "test"), {link.link_id: {"name.source": "other"}})
     assert first(company) == first_of(company, party)
     rest(company)
+
+
+def test_a_field_that_moved_since_both_sides_agreed_waits(company: Company) -> None:
+    party = reference("same_phone_other_spelling")
+    assert not waits(company, party)
+    with company.session() as session:
+        book = session.integration.link_book
+        link = links.live(session.engine, book, "customer", [party])[party]
+        links.record_agreed(session.engine, session.context("back", "test"), {link.link_id: {"active.source": "other"}})
+    assert waits(company, party)
+    rest(company)
+    assert not waits(company, party)
 
 
 def test_other_owners_of_a_field_are_planned(company: Company) -> None:
