@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     smtp_port: int = 587
     smtp_security: Literal["starttls", "ssl", "none"] = "starttls"
     smtp_user: str = Field(default="", description="empty = no login; the password is ST_PIPELINES_SMTP_PASSWORD")
+    keep_deliveries_days: int = Field(default=90, ge=1, description="webhook deliveries that were handled; then purged")
     keep_runs_days: int = Field(default=180, ge=7, description="Dagster's own history, where its clean-up is on")
 
     @model_validator(mode="after")

@@ -54,7 +54,7 @@ def events_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
         # A run that a person starts ends when nothing is due; one of the sensor's waits a little for the next event.
         linger_s = integration.events.linger_s if SENSOR_TAG in context.run.tags else 0.0
         done = []
-        for one in rounds(session, context.run_id, f"dagster run {context.run_id}", linger_s=linger_s):
+        for one in rounds(session, context.run.run_id, f"dagster run {context.run.run_id}", linger_s=linger_s):
             done.append(one)
             metadata = _metadata(one, waiting(session), integration.options.currency)
             context.log_event(dg.AssetMaterialization(key, metadata=metadata))

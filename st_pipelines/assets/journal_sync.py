@@ -36,10 +36,10 @@ def journal_asset(integration: Integration) -> dg.AssetsDefinition:
     def tell(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.journal_sync import rows, tell_journal
 
-        session, actor = sessions.session(integration.name), f"dagster run {context.run_id}"
+        session, actor = sessions.session(integration.name), f"dagster run {context.run.run_id}"
         done, stopped = list[Any](), ""
         for month in map(date.fromisoformat, context.partition_keys):
-            told = tell_journal(session, month, context.run_id, actor)
+            told = tell_journal(session, month, context.run.run_id, actor)
             if told.stopped:
                 stopped = (
                     f"{system} could not be told: {told.stopped}. Nothing was lost; run it again once it is mended."

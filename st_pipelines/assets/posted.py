@@ -59,7 +59,9 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
 
         session = sessions.session(integration.name)
         days = [date.fromisoformat(key) for key in context.partition_keys]
-        summary, outcomes = post_days(session, flow, days, context.run_id, actor=f"dagster run {context.run_id}")
+        summary, outcomes = post_days(
+            session, flow, days, context.run.run_id, actor=f"dagster run {context.run.run_id}"
+        )
         context.log.info(f"flow={flow.name} days={len(days)} sent={summary.sent} stopped={summary.stopped or 'no'}")
         link = integration.target.document_link
         finished = {each.day.isoformat(): _metadata(each, currency, link) for each in outcomes if not each.unsettled}

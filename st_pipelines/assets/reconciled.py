@@ -40,7 +40,7 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
         from st_pipelines.integrations.reconcile import reconcile_days
 
         days = [date.fromisoformat(day) for day in context.partition_keys]
-        whole, by_day = reconcile_days(sessions.session(integration.name), flow, days, context.run_id)
+        whole, by_day = reconcile_days(sessions.session(integration.name), flow, days, context.run.run_id)
         for day, one in by_day.items():
             context.add_asset_metadata(
                 {
@@ -75,7 +75,7 @@ def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
         months = [date.fromisoformat(month) for month in context.partition_keys]
         results = []
         for month in months:
-            result = reconcile_month(session, month, context.run_id)
+            result = reconcile_month(session, month, context.run.run_id)
             results.append(result)
             context.add_asset_metadata(
                 {

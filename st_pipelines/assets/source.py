@@ -28,7 +28,7 @@ def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDef
         from st_pipelines.integrations.extracting import extract_days
 
         days = [date.fromisoformat(key) for key in context.partition_keys]
-        read_days = extract_days(sessions.session(integration.name), entity, days, context.run_id)
+        read_days = extract_days(sessions.session(integration.name), entity, days, context.run.run_id)
         return as_done(context, map(_metadata, read_days), connection=integration.source.connection)
 
     return extract

@@ -40,7 +40,7 @@ def written_back_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinit
 
         session = sessions.session(integration.name)
         days = [date.fromisoformat(day) for day in context.partition_keys]
-        done = write_back(session, flow, days, context.run_id, actor=f"dagster run {context.run_id}")
+        done = write_back(session, flow, days, context.run.run_id, actor=f"dagster run {context.run.run_id}")
         context.log.info(f"flow={flow.name} told={done.told} said={dict(done.said)} stopped={done.stopped or 'no'}")
         finished = {
             day.isoformat(): _metadata(counts) for day, counts in done.days.items() if not _unsettled(counts)

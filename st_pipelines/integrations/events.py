@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 from st_pipelines.database.engine import now_us, reading
-from st_pipelines.inbox.pending import Delivery, Lag, lag, pending, postpone, settle
+from st_pipelines.inbox.pending import Delivery, Lag, lag, pending, postpone, purge, settle
 from st_pipelines.integrations.event_partitions import new_partition, remove_covered
 from st_pipelines.integrations.event_posting import NOTHING_SENT, Planned, Sent, map_and_plan, send
 from st_pipelines.integrations.event_wishes import Record, Wishes, flows_of, reach, wishes_of
@@ -127,6 +127,7 @@ class _Round:
             self._done.age_s = (now_us(connection) - oldest) / 1_000_000
         with self._timed("tidy"):
             self._done.removed = len(remove_covered(self._session))
+            purge(self._session.engine, self._session.settings.keep_deliveries_days)
         return self._done
 
     def _work(self) -> None:

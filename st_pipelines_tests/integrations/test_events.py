@@ -8,7 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import insert
 
+from st_pipelines.database.engine import now_us, transaction
+from st_pipelines.database.schema import inbox_event
 from st_pipelines.inbox.delivery import arrival
 from st_pipelines.inbox.pending import postpone
 from st_pipelines.inbox.storing import store
@@ -234,6 +237,20 @@ def test_a_record_that_breaks_the_mapping_keeps_only_itself_waiting(
     no_pause(company, *(row.n for row in company.rows("SELECT n FROM inbox_event WHERE state = 'pending'")))
     assert dict(drained(company).settled) == {"done": 1} and bad in company.live()
     company.require_proof()
+
+
+def test_a_round_clears_the_inbox_of_what_was_handled_long_ago(company: Company) -> None:
+    with company.session() as session, transaction(session.engine) as connection:
+        long_ago = now_us(connection) - (session.settings.keep_deliveries_days + 1) * 86_400_000_000
+        connection.execute(insert(inbox_event).values(
+            connection="elsewhere", event_key="old", received_at=long_ago, handled_at=long_ago, state="unusable",
+            body_sha256="", body=b""))  # fmt: skip
+    before = inbox(company)
+    deliver(company, ("technician.updated", 1))
+    drained(company)
+    after = inbox(company)
+    assert after.get("unusable", 0) == before["unusable"] - 1
+    assert after["ignored"] == before.get("ignored", 0) + 1
 
 
 def test_partitions_of_events_go_when_their_days_are_sealed(company: Company) -> None:
