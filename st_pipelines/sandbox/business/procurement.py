@@ -5,7 +5,7 @@ The months are the one before the business month and the business month itself. 
 """
 
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -64,6 +64,18 @@ class Order:
     day: date
     lines: tuple[Line, ...]
     deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a supplier asks for: quantities of an order's lines, or, without an order, amounts by account and centre."""
+
+    number: str
+    supplier: Supplier
+    company: int
+    order: str
+    day: date
+    lines: tuple[Line, ...]
 
 
 def suppliers() -> list[Supplier]:
@@ -130,3 +142,38 @@ def _parts(rng: Random, story: str, quantity: Decimal, line: int) -> list[tuple[
             return [(line, quantity, 2 + first)]
         case _:
             return [(line, quantity, first)]
+
+
+def bills(seed: int, size: str, month: str) -> list[Bill]:
+    """What the suppliers invoice, by day. Every third bill of an order comes before its goods; nobody invoices an order
+    of which nothing comes; each size has some bills without an order."""
+    orders = procure(seed, size, month)
+    made = [bill for position, order in enumerate(orders) for bill in _bills(order, early=position % 3 == 0)]
+    rng, home = Random(f"bills {seed}"), [one for one in suppliers() if one.currency == "USD"]
+    for number in range(1, len(orders) // 6 + 1):
+        company = 2 if number % 4 == 0 else 1
+        account, centre = rng.choice(_CODING[company])
+        price = Decimal(rng.randrange(2_000, 90_000)).scaleb(-2)
+        line = Line(1, "SERVICE", Decimal(1), price, account, centre)
+        day = orders[number * 5 % len(orders)].day
+        made.append(Bill(f"NP{number:05d}", rng.choice(home), company, "", day, (line,)))
+    return sorted(made, key=lambda bill: (bill.day, bill.number))
+
+
+def _bills(order: Order, early: bool) -> list[Bill]:
+    if not order.deliveries:
+        return []
+    days = sorted({one.day for one in order.deliveries})
+    wanted = {line.number: line.quantity for line in order.lines}
+    if order.story == "partly":
+        wanted = {line.number: Decimal(int(line.quantity) // 2) for line in order.lines}
+    parts = [wanted]
+    if order.story == "two_parts":
+        half = {number: Decimal(int(quantity) // 2) for number, quantity in wanted.items()}
+        parts = [half, {number: wanted[number] - half[number] for number in wanted}]
+    made = []
+    for nth, part in enumerate(parts, start=1):
+        lines = tuple(replace(line, quantity=part[line.number]) for line in order.lines if part[line.number])
+        day = order.day if early or order.story == "late" else days[min(nth, len(days)) - 1]
+        made.append(Bill(f"{order.number}-{nth}", order.supplier, order.company, order.number, day, lines))
+    return made

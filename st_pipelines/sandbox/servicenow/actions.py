@@ -14,17 +14,19 @@ from st_pipelines.sandbox.servicenow.import_sets import ImportSets
 from st_pipelines.sandbox.servicenow.mutations import Mutations
 from st_pipelines.sandbox.servicenow.payables import ActionRefused, Payables
 from st_pipelines.sandbox.servicenow.rows import Rows
+from st_pipelines.sandbox.servicenow.supplier_mail import SupplierMail
 
 Record = dict[str, Any]
 
 
 class Actions:
     def __init__(
-        self, rows: Rows, payables: Payables, administration: Administration, mutations: Mutations, imports: ImportSets
-    ) -> None:
+        self, rows: Rows, payables: Payables, mail: SupplierMail, administration: Administration,
+        mutations: Mutations, imports: ImportSets,
+    ) -> None:  # fmt: skip
         self._rows, self._imports = rows, imports
         self.names: dict[str, Callable[..., list[Record]]] = {
-            "add_invoice": payables.add_invoice, "check_invoice": payables.check_invoice,
+            "take_in_mail": mail.take_in, "add_invoice": payables.add_invoice, "check_invoice": payables.check_invoice,
             "approve_invoice": payables.approve_invoice, "reject_invoice": payables.reject_invoice,
             "cancel_invoice": payables.cancel_invoice, "resubmit_invoice": payables.resubmit_invoice,
             "install_scope": administration.install_scope, "uninstall_scope": administration.uninstall_scope,

@@ -38,7 +38,7 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
     first = msgspec.convert(chosen, Settings, strict=False)
     scopes = masters.scopes_of(extra.get("without_scopes", ""))
     current = CurrentSettings(first)
-    instance = Instance(books, clock, current)
+    instance = Instance(books, clock, current, options)
 
     def seed() -> None:
         current.now = first

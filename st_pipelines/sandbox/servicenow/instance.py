@@ -2,6 +2,7 @@
 
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
+from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.servicenow import outbound, progress
 from st_pipelines.sandbox.servicenow.actions import Actions
 from st_pipelines.sandbox.servicenow.administration import Administration
@@ -18,6 +19,7 @@ from st_pipelines.sandbox.servicenow.rows import Rows
 from st_pipelines.sandbox.servicenow.schema import Schema
 from st_pipelines.sandbox.servicenow.selecting import Selecting
 from st_pipelines.sandbox.servicenow.settings import CurrentSettings
+from st_pipelines.sandbox.servicenow.supplier_mail import SupplierMail
 from st_pipelines.sandbox.servicenow.table_api import TableApi
 from st_pipelines.sandbox.servicenow.transforming import Transforming
 
@@ -25,7 +27,7 @@ from st_pipelines.sandbox.servicenow.transforming import Transforming
 class Instance:
     """``rows`` are the data; the rest are ways to them."""
 
-    def __init__(self, books: Books, clock: Clock, settings: CurrentSettings) -> None:
+    def __init__(self, books: Books, clock: Clock, settings: CurrentSettings, options: SandboxOptions) -> None:
         self.rows = rows = Rows(books, clock, Schema(books), settings)
         rights = Rights(rows)
         reading = Reading(rows, rights, settings)
@@ -36,6 +38,7 @@ class Instance:
         self.batch = Batch(settings)
         self.door = Door(self.auth, RateRules(rows, settings), settings, self.imports.run_due)
         payables, mutations = Payables(rows, settings), Mutations(rows, selecting)
-        self.actions = Actions(rows, payables, Administration(rows), mutations, self.imports)
+        mail = SupplierMail(rows, payables, options)
+        self.actions = Actions(rows, payables, mail, Administration(rows), mutations, self.imports)
         progress.install_rules(rows)
         outbound.install_rules(rows)

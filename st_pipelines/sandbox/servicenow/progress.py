@@ -15,7 +15,8 @@ _MOVING = ("Ordered", "Partially Delivered", "Delivered")
 
 
 def install_rules(rows: Rows) -> None:
-    """After a receipt: its amount, its line, the order. After a line: the order."""
+    """After a receipt: its amount, its line, the order. After a line: the order. An order that is told anew that it
+    is ordered keeps how far it has come."""
 
     def received(table: str, row: Record, before: Record | None) -> None:
         line = rows.get("sn_shop_purchase_order_line", row["purchase_order_line"])
@@ -33,6 +34,12 @@ def install_rules(rows: Rows) -> None:
         if order is not None:
             rows.update("sn_shop_purchase_order", order["sys_id"], _progress(rows, order))
 
+    def ordered(table: str, row: Record, before: Record | None) -> None:
+        told = before is not None and before["status"] != row["status"]
+        if told and rows.find("sn_shop_purchase_order_line", purchase_order=row["sys_id"]):
+            rows.update(table, row["sys_id"], _progress(rows, row))
+
+    rows.rules.setdefault("sn_shop_purchase_order", []).append(ordered)
     rows.rules.setdefault("sn_shop_receipt", []).append(received)
     rows.rules.setdefault("sn_shop_purchase_order_line", []).append(lined)
 

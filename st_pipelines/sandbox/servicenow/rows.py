@@ -116,7 +116,11 @@ class Rows:
         return self.books.put(home, sys_id, {**before, "sys_updated_on": self.now(), "sys_mod_count": count})
 
     def delete(self, table: str, sys_id: str) -> None:
-        self.books.delete(self.home(table, sys_id), sys_id)
+        """The row is gone; only ``sys_audit_delete`` knows of it."""
+        home = self.home(table, sys_id)
+        with self.books.transaction():
+            self.books.delete(home, sys_id)
+            self.insert("sys_audit_delete", {"tablename": home, "documentkey": sys_id})
 
     def version(self, table: str) -> int:
         return sum(self.books.version(name) for name in self.schema.family(table))

@@ -89,7 +89,7 @@ def transform_maps() -> Iterator[tuple[str, Record]]:
             target_field, *flags = rest.split()
             finder = next((flag for flag in flags if flag[0] in "@!"), "")
             yield "sys_transform_entry", {
-                "sys_id": key("entry", staging, label, target_field), "map": identity,
+                "sys_id": key("entry", staging, entry), "map": identity,
                 "source_field": ",".join(column_of(one, "u_") for one in label.split(" & ")),
                 "target_field": target_field,
                 "coalesce": "true" if "*" in flags else "false", "reference_value_field_name": finder[1:],
