@@ -65,11 +65,13 @@ def sandbox_app(
     actions: Mapping[str, str] | None = None,
     not_found: ASGIApp | None = None,
     base_path: str = "",
+    dated: bool = False,
 ) -> ASGIApp:
     """The ASGI app of one system: its ``routes`` with failures around them, and the control routes.
 
     ``seed`` fills empty books and is called now if they are empty, and again on reset; ``actions`` names the failure
-    switches that the routes understand themselves (``faults.flagged``); ``not_found`` answers what no route takes.
+    switches that the routes understand themselves (``faults.flagged``); ``not_found`` answers what no route takes;
+    ``dated``: answers tell the sandbox's time, not the machine's (its module says ``DATES_ITS_ANSWERS`` then).
     """
     log, board = RequestLog(), FaultBoard(actions or {})
     failing = Failing(_routing(routes, not_found), board, log, clock)
@@ -85,13 +87,13 @@ def sandbox_app(
             inner = {**scope, "path": CONTROL + scope["path"].partition(CONTROL)[2]}
             await control(inner, receive, send)
         else:
-            await failing(scope, receive, _dated(send, clock))
+            await failing(scope, receive, _dated(send, clock) if dated else send)
 
     return app
 
 
 def _dated(send: Send, clock: Clock) -> Send:
-    """Answers tell the time that the sandbox lives in: a client may take a system's clock from its ``Date``."""
+    """For a system whose clients take its clock from its ``Date``; others refuse one far from their own (X10)."""
 
     async def dated(message: Message) -> None:
         if message["type"] == "http.response.start":

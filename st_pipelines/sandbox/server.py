@@ -20,12 +20,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import formatdate
 from pathlib import Path
 
 import msgspec
 import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
@@ -39,9 +38,9 @@ DEFAULT_SYSTEMS = ("servicetitan", "qad")
 class _Server(uvicorn.Server):
     """Tells when it accepts connections, and leaves the signals to the process that runs several of it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, date_header: bool = True) -> None:
         config = uvicorn.Config(
-            _dated(app), http=OpenProtocol, ws="none", date_header=False, lifespan="off",
+            app, http=OpenProtocol, ws="none", date_header=date_header, lifespan="off",
             log_config=None, access_log=False, log_level="warning",
             server_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=2, backlog=512,
         )  # fmt: skip
@@ -55,23 +54,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def _dated(app: ASGIApp) -> ASGIApp:
-    """Every answer has a ``Date``: the app's own, or else the machine's."""
-
-    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
-        async def add_date(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                if not any(name.lower() == b"date" for name, _ in headers):
-                    headers.append((b"date", formatdate(usegmt=True).encode()))
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await app(scope, receive, add_date)
-
-    return dated
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -103,7 +85,8 @@ async def _serve(
         held.append(books)
         listeners.append(listen(port_base + position if port_base else 0))
         addresses[system] = _origin(listeners[-1]) + module.BASE_PATH
-        servers.append(_Server(module.build(books, clock, options)))
+        dates_itself = getattr(module, "DATES_ITS_ANSWERS", False)
+        servers.append(_Server(module.build(books, clock, options), date_header=not dates_itself))
 
     def stop() -> None:
         for server in servers:
@@ -199,7 +182,7 @@ def running_sandbox(
 
 
 @contextlib.contextmanager
-def serving(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
+def serving(app: ASGIApp, *, port: int = 0, date_header: bool = True) -> Iterator[str]:
     """One app on a loopback port in a thread of this process; yields its origin. For tests that need a special app."""
     listener = listen(port)
     server: list[_Server] = []
@@ -208,7 +191,7 @@ def serving(app: ASGIApp, *, port: int = 0) -> Iterator[str]:
 
     async def run() -> None:
         loops.append(asyncio.get_running_loop())
-        server.append(_Server(app))
+        server.append(_Server(app, date_header=date_header))
         task = asyncio.create_task(server[0].serve(sockets=[listener]))
         await server[0].accepting.wait()
         accepting.set()

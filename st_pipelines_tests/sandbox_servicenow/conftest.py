@@ -17,7 +17,7 @@ from st_pipelines_tests.sandbox_servicenow.api import Api
 def sandbox(**extra: str) -> Iterator[Api]:
     books = Books(None)
     options = SandboxOptions(extra=extra)
-    with serving(build(books, Clock(options.start_of_clock()), options)) as origin:
+    with serving(build(books, Clock(options.start_of_clock()), options), date_header=False) as origin:
         api = Api(origin)
         yield api
         api.http.close()

@@ -26,6 +26,7 @@ from st_pipelines.sandbox.servicenow.payables import ActionRefused
 from st_pipelines.sandbox.servicenow.settings import CurrentSettings, Settings
 
 BASE_PATH = ""
+DATES_ITS_ANSWERS = True
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _VERSIONS = ("", "/v1", "/v2")
 
@@ -44,7 +45,9 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
         current.now = first
         masters.seed(instance.rows, first, scopes)
 
-    app = sandbox_app("servicenow", routes(instance), books, clock, seed=seed, actions=ACTIONS, not_found=_unknown_uri)
+    app = sandbox_app(
+        "servicenow", routes(instance), books, clock, seed=seed, actions=ACTIONS, not_found=_unknown_uri, dated=True
+    )
     return _with_control(app, current, instance.actions)
 
 
