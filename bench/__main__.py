@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("extract", "mapping", "ledger", "rate", "rerun", "year", "sandbox", "receiver", "events")
+BENCHMARKS = ("extract", "mapping", "ledger", "rate", "rerun", "year", "sandbox", "receiver", "events", "servicenow")
 
 
 def run(name: str) -> list[dict[str, object]]:

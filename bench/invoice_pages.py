@@ -38,7 +38,7 @@ def _invoice(rng: random.Random, id_: int) -> dict[str, Any]:
     customer, city = f"{rng.choice(_NAMES)}, {rng.choice(_NAMES)} {id_ % 977}", rng.choice(_CITIES)
     return {
         "id": id_, "syncStatus": rng.choice(("Posted", "Exported", "Pending")),
-        "summary": f"<p>{_text(rng, 14)}</p><ul><li>{_text(rng, 8)}</li></ul>",
+        "summary": f"<p>{text(rng, 14)}</p><ul><li>{text(rng, 8)}</li></ul>",
         "referenceNumber": str(id_ - 7_000_000_000),
         "invoiceDate": f"2026-10-{day:02d}T00:00:00Z", "dueDate": f"2026-11-{min(day, 30):02d}T00:00:00Z",
         "subTotal": _money(sub_total), "salesTax": _money(tax),
@@ -64,7 +64,7 @@ def _item(rng: random.Random, invoice: int, order: int) -> dict[str, Any]:
     quantity, price = rng.randint(1, 4), rng.randint(900, 240_000)
     sku = rng.randint(1000, 9000)
     return {
-        "id": invoice * 8 + order, "description": f"<p>{_text(rng, 12)}</p>", "quantity": f"{quantity}.00",
+        "id": invoice * 8 + order, "description": f"<p>{text(rng, 12)}</p>", "quantity": f"{quantity}.00",
         "cost": _money(price // 3), "totalCost": _money(price // 3 * quantity), "inventoryLocation": "Truck 7",
         "price": _money(price), "type": kind, "skuName": f"{kind[:3].upper()}-{sku}", "skuId": sku,
         "total": _money(price * quantity), "inventory": False, "taxable": True,
@@ -72,7 +72,7 @@ def _item(rng: random.Random, invoice: int, order: int) -> dict[str, Any]:
                                  "detailType": "Income"},
         "costOfSaleAccount": {"id": 9011, "name": "Cost of Materials", "number": "5000", "type": "CostOfSales",
                               "detailType": "CostOfSales"},
-        "assetAccount": None, "membershipTypeId": 0, "itemGroup": None, "displayName": _text(rng, 4),
+        "assetAccount": None, "membershipTypeId": 0, "itemGroup": None, "displayName": text(rng, 4),
         "soldHours": 1.5, "modifiedOn": _stamp(rng, 12), "serviceDate": "2026-10-12T00:00:00Z", "order": order,
         "businessUnit": None, "inventoryLocationId": 91, "createdById": 77, "displayInAmount": True,
         "importId": None, "exportId": None, "inventoryStatus": None, "isChargeable": True, "addOn": False,
@@ -95,5 +95,5 @@ def _stamp(rng: random.Random, day: int) -> str:
     return f"2026-10-{day:02d}T{clock}.{rng.randint(0, 9_999_999):07d}Z"
 
 
-def _text(rng: random.Random, words: int) -> str:
+def text(rng: random.Random, words: int) -> str:
     return " ".join(rng.choice(_WORDS) for _ in range(words))
