@@ -82,11 +82,22 @@ def record(serial: str, second: int = 0, /, **fields: str) -> dict[str, Any]:
     return {"sys_id": f"{int(serial):032x}", "sys_updated_on": stamp, "sys_mod_count": "0", **fields}
 
 
+def order(number: str, second: int = 0, /, **changes: str) -> dict[str, Any]:
+    return record(number, second, **{"erp_number": f"PO{number}", "supplier.erp_company_code": "V1", "status": "2",
+                                     "total_amount": "USD;400.00", **changes})  # fmt: skip
+
+
+def order_line(number: str, second: int = 0, /, **changes: str) -> dict[str, Any]:
+    return record(number, second, **{
+        "purchase_order.erp_number": "PO1", "erp_line_number": number, "purchased_quantity": "16",
+        "received_quantity": "", "invoiced_quantity": "0", "total_line_amount": "USD;400.00", **changes})  # fmt: skip
+
+
 def invoice(number: str, second: int = 0, /, **changes: str) -> dict[str, Any]:
     return record(number, second, **{
         "number": f"INV{number}", "state": "20", "type": "po", "supplier": "s1", "supplier.erp_company_code": "V100",
-        "supplier_invoice_number": f"S-{number}", "invoice_date": "2026-09-30", "invoice_amount": "108.25",
-        "tax_amount": "8.25", "purchase_order.erp_number": "PO1", "legal_entity.erp_company_code": "10USACO",
+        "supplier_invoice_number": f"S-{number}", "invoice_date": "2026-09-30", "invoice_amount": "USD;108.25",
+        "tax_amount": "USD;8.25", "purchase_order.erp_number": "PO1", "legal_entity.erp_company_code": "10USACO",
         "erp_number": "", "erp_posting_date": "", "u_erp_status": "", "u_erp_matched_amount": "",
         "u_erp_variance_amount": "", "u_erp_hold_amount": "", "u_erp_message": "", **changes})  # fmt: skip
 
@@ -94,6 +105,7 @@ def invoice(number: str, second: int = 0, /, **changes: str) -> dict[str, Any]:
 def line(number: str, of: dict[str, Any], second: int = 0, /, **changes: str) -> dict[str, Any]:
     return record(number, second, **{
         "invoice": of["sys_id"], "number": f"L{number}", "line_description": "Copper pipe", "invoiced_quantity": "4",
-        "line_unit_price": "25.00", "line_amount": "100.00", "tax_amount": "8.25", "purchase_order.erp_number": "PO1",
-        "order_line.erp_line_number": "1", "cost_center.code": "4100", "ledger_account.number": "5000",
+        "line_unit_price": "USD;25.00", "line_amount": "USD;100.00", "tax_amount": "USD;8.25",
+        "purchase_order.erp_number": "PO1", "order_line.erp_line_number": "1", "cost_center.code": "4100",
+        "ledger_account.number": "5000",
         **changes})  # fmt: skip

@@ -36,7 +36,7 @@ def test_only_approved_invoices_come_with_their_lines_exact_to_the_cent(
 ) -> None:
     tables[INVOICES] += [invoice("1"), invoice("2", state="10"), invoice("3", 5)]
     for place, head in enumerate(tables[INVOICES]):
-        tables[LINES] += [line(str(10 + place), head), line(str(20 + place), head, line_amount="0.10")]
+        tables[LINES] += [line(str(10 + place), head), line(str(20 + place), head, line_amount="USD;0.10")]
     found = polled(client)
     assert numbers(found) == ["S-1", "S-3"]
     first = found[0].invoices[0]
@@ -61,7 +61,8 @@ def test_an_invoice_whose_lines_may_not_all_be_read_is_named_and_the_others_come
 
 @pytest.mark.parametrize(
     ("changes", "blamed"),
-    [({"invoice_amount": "1e5"}, "invoice_amount: '1e5' is no plain decimal number"),
+    [({"invoice_amount": "USD;1e5"}, "invoice_amount: '1e5' is no plain decimal number"),
+     ({"invoice_amount": "108.25"}, "invoice_amount: '108.25' does not say its currency"),
      ({"invoice_amount": "EUR;5", "tax_amount": "USD;1"}, "tax_amount is in USD, the document in EUR"),
      ({"invoice_date": "30.09.2026"}, "invoice_date: '30.09.2026' is no date"),
      ({"supplier_invoice_number": ""}, "supplier_invoice_number: is empty"),
@@ -80,10 +81,10 @@ def test_one_bad_invoice_costs_no_other(
 
 def test_a_bad_line_names_its_invoice(tables: dict[str, list[Any]], client: ServiceNow) -> None:
     tables[INVOICES] += [invoice("1"), invoice("2")]
-    tables[LINES] += [line("11", tables[INVOICES][0], line_amount="12,50"), line("12", tables[INVOICES][1])]
+    tables[LINES] += [line("11", tables[INVOICES][0], line_amount="USD;12,50"), line("12", tables[INVOICES][1])]
     found = polled(client)
     assert numbers(found) == ["S-2"]
-    assert "its line L11 cannot be read: line_amount: '12,50'" in str(found[0].unreadable[0])
+    assert "its line L11 cannot be read: line_amount: '12,50' is no plain decimal" in str(found[0].unreadable[0])
 
 
 def test_a_changed_line_brings_its_invoice_again(
@@ -94,7 +95,7 @@ def test_a_changed_line_brings_its_invoice_again(
     tables[LINES] += [line(str(10 + place), head, 30) for place, head in enumerate(tables[INVOICES])]
     seen = polled(client)[-1].seen
     for changed in (tables[LINES][0], tables[LINES][2]):  # the stamp of the header does not move
-        changed.update(sys_updated_on="2026-10-02 06:00:00", line_amount="50.00")
+        changed.update(sys_updated_on="2026-10-02 06:00:00", line_amount="USD;50.00")
     hostile.clock = datetime(2026, 10, 3, tzinfo=UTC)
     client.read("/api/now/table/sys_user", entity="clock")
     found = [one for each in polled(client, seen) for one in each.invoices]

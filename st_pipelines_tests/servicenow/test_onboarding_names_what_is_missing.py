@@ -9,7 +9,7 @@ from st_pipelines.systems.servicenow.client import ServiceNow
 from st_pipelines.systems.servicenow.onboarding import checks, faults
 from st_pipelines.systems.servicenow.probes import Check
 from st_pipelines_tests.servicenow.hostile import Hostile
-from st_pipelines_tests.servicenow.samples import demo_profile, fill
+from st_pipelines_tests.servicenow.samples import demo_profile, fill, invoice, line, order, order_line
 
 PROFILE = demo_profile()
 
@@ -32,7 +32,17 @@ def without(hostile: Hostile, table: str, **where: str) -> None:
                              if any(row.get(name) != value for name, value in where.items())]  # fmt: skip
 
 
-def test_an_instance_that_fits_has_no_fault_and_nothing_unknown(instance: ServiceNow) -> None:
+def with_documents(hostile: Hostile) -> dict[str, Any]:
+    head = invoice("1")
+    hostile.tables["sn_shop_invoice"].append(head)
+    hostile.tables["sn_shop_invoice_line"].append(line("1", head))
+    hostile.tables["sn_shop_purchase_order"].append(order("1"))
+    hostile.tables["sn_shop_purchase_order_line"].append(order_line("1"))
+    return head
+
+
+def test_an_instance_that_fits_has_no_fault_and_nothing_unknown(hostile: Hostile, instance: ServiceNow) -> None:
+    with_documents(hostile)
     made = checks(instance, PROFILE)
     assert [str(one) for one in made if one.ok is not True] == []
     assert len(made) > 50
@@ -105,15 +115,19 @@ def test_metadata_that_may_not_be_read_is_unknown_not_missing(
 def test_ranges_on_sys_id_that_are_not_granted_are_slow_and_on_the_stamp_a_fault(
     hostile: Hostile, instance: ServiceNow
 ) -> None:
-    from st_pipelines_tests.servicenow.samples import invoice
-
-    hostile.tables["sn_shop_invoice"].append(invoice("1"))
+    with_documents(hostile)
     hostile.no_range = {"sys_id"}
     made = checks(instance, PROFILE)
     assert "read by offsets" in unknown(made, "invoices query_range")[0].detail
     hostile.no_range = {"sys_updated_on"}
     (fault,) = [one for one in faults(instance, PROFILE) if one.name == "invoices query_range"]
     assert fault.cure == "grant query_range on sn_shop_invoice.sys_updated_on to the integration user"
+
+
+def test_amounts_in_another_form_than_the_profile_says_are_a_fault(hostile: Hostile, instance: ServiceNow) -> None:
+    with_documents(hostile)["invoice_amount"] = "108.25"
+    (fault,) = faults(instance, PROFILE)
+    assert str(fault).startswith("invoices amounts: sn_shop_invoice.invoice_amount shows '108.25', and the profile")
 
 
 def test_a_sign_in_that_fails_ends_it_and_names_the_property(

@@ -11,7 +11,7 @@ from st_pipelines.systems.servicenow.client import ServiceNow
 from st_pipelines.systems.servicenow.procurement import Procurement
 from st_pipelines.systems.servicenow.reads import read_reference
 from st_pipelines_tests.servicenow.hostile import Hostile
-from st_pipelines_tests.servicenow.samples import demo_profile, fill, record
+from st_pipelines_tests.servicenow.samples import demo_profile, fill, order, order_line, record
 
 PROFILE = demo_profile()
 DAY = (datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 2, tzinfo=UTC))
@@ -69,12 +69,8 @@ def test_a_doubled_code_and_an_unreadable_record_are_refused(
 def test_orders_lines_and_receipts_are_read_with_negative_corrections(
     tables: dict[str, list[Any]], client: ServiceNow
 ) -> None:
-    tables["sn_shop_purchase_order"].append(record("1", **{
-        "erp_number": "PO1", "supplier.erp_company_code": "V1", "status": "2",
-        "total_amount": "USD;400.00"}))  # fmt: skip
-    tables["sn_shop_purchase_order_line"].append(record("2", **{
-        "purchase_order.erp_number": "PO1", "erp_line_number": "1", "purchased_quantity": "16",
-        "received_quantity": "", "invoiced_quantity": "0", "total_line_amount": "400.00"}))  # fmt: skip
+    tables["sn_shop_purchase_order"].append(order("1"))
+    tables["sn_shop_purchase_order_line"].append(order_line("1"))
     for serial, quantity in (("3", "10"), ("4", "-2.5")):
         tables["sn_shop_receipt"].append(record(serial, **{
             "erp_gr_number": f"R{serial}", "purchase_order_line.purchase_order.erp_number": "PO1",

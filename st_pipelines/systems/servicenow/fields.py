@@ -71,14 +71,15 @@ class Fields:
 
     def money(self, name: str, currency: str = "", *, needed: bool = True) -> tuple[str, Decimal]:
         """Currency and amount; zero where it is empty and not needed. ``currency``: the document's, which it must be
-        in. A bare amount is in the reference currency, and only good for documents in it."""
+        in. What a bare amount is in, ``amounts`` in the profile says."""
         column, wanted = self._table.column(name), currency or self.text("currency")
         text = self._parsed(column, str, needed)
         if not text:
             return wanted or self._reference, Decimal(0)
         if ";" not in text and self._table.amounts == "pair":
             raise UnreadableValue(f"{column}: {text[:40]!r} does not say its currency; see `amounts` in the profile")
-        found = self._parsed(column, lambda held: values.money(held, self._reference), True)
+        bare = wanted if self._table.amounts == "document" else self._reference
+        found = self._parsed(column, lambda held: values.money(held, bare), True)
         if found is None:
             raise UnreadableValue(f"{column}: {text[:40]!r} holds no amount")
         if wanted and found[0] != wanted:

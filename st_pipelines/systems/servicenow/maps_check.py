@@ -56,7 +56,8 @@ def _map(proof: Proof, profile: Profile, name: str, table: Staging) -> Check:
     if entries.why or not entries.rows:
         why = entries.why or "sys_transform_entry shows no field of the map"
         return Check(where, None, why, "give the integration user the right to read sys_transform_entry")
-    coalesced = {stored(row.get("source_field")) for row in entries.rows if stored(row.get("coalesce")) == "true"}
+    coalesced = {field for row in entries.rows if stored(row.get("coalesce")) == "true"
+                 for field in stored(row.get("source_field")).split(",")}  # fmt: skip
     keys = {table.column(key) for key in table.key}
     if keys & coalesced and not keys <= coalesced:
         left = ", ".join(sorted(keys - coalesced))

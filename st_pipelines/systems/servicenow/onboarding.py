@@ -17,7 +17,7 @@ from st_pipelines.systems.servicenow.keyset import STAMP, SYS_ID
 from st_pipelines.systems.servicenow.probes import Check, look, table_check
 from st_pipelines.systems.servicenow.profile import Profile, Table
 from st_pipelines.systems.servicenow.proof import Proof
-from st_pipelines.systems.servicenow.query import Columns, above, all_of, equals, one_of
+from st_pipelines.systems.servicenow.query import Columns, above, all_of, equals, is_not_empty, one_of
 from st_pipelines.systems.servicenow.values import stored
 
 GRANT = "glide.oauth.inbound.client.credential.grant_type.enabled"
@@ -115,6 +115,8 @@ def _table(proof: Proof, profile: Profile, name: str, table: Table) -> Iterator[
     for column, words in table.choices.items():
         for word, label in words.items():
             yield _choice(proof, profile, name, table, column, word, label)
+    if "amount" in table.columns:
+        yield _amounts(proof, name, table)
     if name in POLLED:
         yield _ranges(proof, name, table.table)
 
@@ -163,6 +165,24 @@ def _choice(proof: Proof, profile: Profile, name: str, table: Table, column: str
     except Untrusted as fault:
         return Check(where, False, fault.what, fault.cure)
     return Check(where, True, f"{label} is {value}")
+
+
+def _amounts(proof: Proof, name: str, table: Table) -> Check:
+    """One real row shows in which form amounts come; where no column names the currency, it can be told from the pair
+    alone."""
+    where, column = f"{name} amounts", table.column("amount")
+    columns = Columns(table.table, [column])
+    found = look(proof.client, columns, all_of(is_not_empty(columns[column])), [SYS_ID, column], limit=1)
+    if not found.rows or column not in found.rows[0]:
+        return Check(where, None, found.why or f"{table.table} has no row with {column} to look at")
+    shown = stored(found.rows[0][column])
+    if (";" in shown) != (table.amounts == "pair"):
+        return Check(where, False, f"{table.table}.{column} shows {shown[:40]!r}, and the profile says {table.amounts}",
+                     "set amounts of the table in the profile")  # fmt: skip
+    if table.amounts == "reference" and "currency" not in table.columns:
+        return Check(where, None, f"WARNING: {table.table} names no currency: a document in another one would be read "
+                     "as one in the reference currency", "add the column currency to the profile")  # fmt: skip
+    return Check(where, True, shown)
 
 
 def _ranges(proof: Proof, name: str, table: str) -> Check:

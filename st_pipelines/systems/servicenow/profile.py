@@ -28,16 +28,18 @@ class _Strict(BaseModel):
 class Table(_Strict):
     """One table. ``columns``: our name to theirs, which may walk along a reference (``supplier.number``);
     ``external_id``: the column that carries our key, which should have a unique index; ``choices``: our word for a
-    state to its label there, by column; ``amounts``: a raw currency field shows ``USD;12.50`` (``pair``), or the amount
-    alone, which is then in the instance's reference currency (``reference``): a document in another currency cannot be
-    read from it and is refused; ``filled``: rows must be there, so an empty answer means a missing role."""
+    state to its label there, by column; ``filled``: rows must be there, so an empty answer means a missing role.
+
+    ``amounts``: a raw currency field shows ``USD;12.50`` (``pair``); or the amount alone, in the instance's reference
+    currency (``reference``: a document that names another one is refused), or in the document's own, which
+    ``currency`` names (``document``)."""
 
     table: TableName
     columns: dict[str, Path] = Field(min_length=1)
     assumed: frozenset[str] = Field(default=frozenset(), strict=False)
     external_id: str = ""
     choices: dict[str, dict[str, str]] = {}
-    amounts: Literal["pair", "reference"] = "pair"
+    amounts: Literal["pair", "reference", "document"] = "pair"
     filled: bool = False
 
     @model_validator(mode="after")
@@ -50,6 +52,8 @@ class Table(_Strict):
         for column in self.choices:
             if "." in self.columns.get(column, "."):
                 raise ValueError(f"choices: {column} is no column of the table itself")
+        if self.amounts == "document" and "currency" not in self.columns:
+            raise ValueError("amounts: document needs the column currency")
         doubled = sorted({path for path in self.columns.values() if list(self.columns.values()).count(path) > 1})
         if doubled:
             raise ValueError(f"columns: {', '.join(doubled)} stands for two names")

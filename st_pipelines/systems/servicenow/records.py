@@ -33,7 +33,8 @@ class PurchaseOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
-    """``received_quantity`` and ``invoiced_quantity`` as ServiceNow shows them; QAD's own decide."""
+    """``received_quantity`` and ``invoiced_quantity`` as ServiceNow shows them; QAD's own decide. ``amount``: None
+    where the line has none, and then no currency."""
 
     sys_id: str
     modified_on: datetime
@@ -43,7 +44,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     received_quantity: Decimal
     invoiced_quantity: Decimal
     currency: str
-    amount: Decimal
+    amount: Decimal | None
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +124,7 @@ def purchase_order(row: Fields) -> PurchaseOrder:
 
 
 def order_line(row: Fields) -> OrderLine:
-    currency, amount = row.money("amount")
+    currency, amount = row.money("amount") if row.text("amount") else ("", None)
     return OrderLine(
         sys_id=row.sys_id, modified_on=row.modified_on, order=row.text("order", needed=True),
         line_number=row.text("line_number", needed=True), quantity=row.number("quantity"),
