@@ -29,7 +29,7 @@ def test_one_row_is_inserted_then_ignored_then_updated(api: Api) -> None:
 def test_a_201_may_carry_an_error_and_has_then_changed_nothing(api: Api) -> None:
     failed = api.stage(f"{S}imp_supplier", **{**SUPPLIER, "u_erp_source": "SAP"})
     assert failed["status"] == "error" and "SAP" in failed["error_message"] and "sys_id" not in failed
-    assert "mandatory" in api.stage(f"{S}imp_supplier", u_erp_company_code="S1")["error_message"]
+    assert "must be given" in api.stage(f"{S}imp_supplier", u_erp_company_code="S1")["error_message"]
     api.control("faults", {"action": "transform_error", "text": "Script error"})
     assert api.stage(f"{S}imp_supplier", **SUPPLIER)["error_message"] == "Script error"
     assert api.rows("sn_fin_supplier") == []

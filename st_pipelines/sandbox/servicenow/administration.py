@@ -33,18 +33,14 @@ class Administration:
         return []
 
     def grant_role(self, user: str, role: str) -> list[Record]:
-        granted = {"user": self._user(user), "role": self._row("sys_user_role", "name", role)["sys_id"]}
-        held = self._rows.one("sys_user_has_role", **granted)
-        if held is not None:
-            return [self._rows.update("sys_user_has_role", held["sys_id"], {"state": "active"})]
-        return [self._rows.insert("sys_user_has_role", {**granted, "state": "active"})]
+        granted = self._grant(user, role)
+        held = self._rows.find("sys_user_has_role", **granted)
+        return held or [self._rows.insert("sys_user_has_role", {**granted, "state": "active"})]
 
     def revoke_role(self, user: str, role: str) -> list[Record]:
-        wanted = {"user": self._user(user), "role": self._row("sys_user_role", "name", role)["sys_id"]}
-        return [
-            self._rows.update("sys_user_has_role", one["sys_id"], {"state": "inactive"})
-            for one in self._rows.find("sys_user_has_role", **wanted)
-        ]
+        for one in self._rows.find("sys_user_has_role", **self._grant(user, role)):
+            self._rows.delete("sys_user_has_role", one["sys_id"])
+        return []
 
     def add_acl(self, name: str, operation: str, roles: list[str], condition: str = "") -> list[Record]:
         """``table`` or ``table.column``; read, write or query_range; a condition hides the rows that fit it from all
@@ -100,6 +96,9 @@ class Administration:
         fields = {"sys_id": key("dictionary", table, element), "name": table, "element": element, "active": "true",
                   "column_label": label, "internal_type": kind, "max_length": str(length)}  # fmt: skip
         return [self._rows.insert("sys_dictionary", fields)]
+
+    def _grant(self, user: str, role: str) -> dict[str, str]:
+        return {"user": self._user(user), "role": self._row("sys_user_role", "name", role)["sys_id"]}
 
     def _user(self, name: str) -> str:
         return str(self._row("sys_user", "user_name", name)["sys_id"])

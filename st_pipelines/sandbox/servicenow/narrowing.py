@@ -3,7 +3,6 @@ selects; only conditions that count are given to it, not those that are left out
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from st_pipelines.sandbox.servicenow.encoded_query import Condition
@@ -12,7 +11,7 @@ from st_pipelines.sandbox.servicenow.values import INSTANT, parsed
 
 Record = dict[str, Any]
 _STAMP = "sys_updated_on"
-_SECOND = timedelta(seconds=1)
+_BEHIND = "!"  # sorts behind the very stamp and before the next second's
 
 
 def narrowed(rows: Rows, table: str, alone: Sequence[Condition]) -> tuple[Iterable[Record], frozenset[Condition]]:
@@ -23,22 +22,19 @@ def narrowed(rows: Rows, table: str, alone: Sequence[Condition]) -> tuple[Iterab
         exact = column is not None and (one.field == "sys_id" or column.kind == "reference")
         if exact and one.operator == "=" and len(one.value) == 32 and one.value == one.value.lower():
             return [row for name in family for row in books.find(name, one.field, one.value)], frozenset()
-    low, high, covered = "", "~", set[Condition]()
+    low, high = "", "~"
+    covered, narrowing = set[Condition](), False
     for one in alone:
-        stamp = parsed(one.value, INSTANT) if one.field == _STAMP else None
-        if stamp is None or one.operator not in ("=", ">", ">=", "<", "<="):
+        if one.field != _STAMP or one.operator not in ("=", ">", ">=", "<", "<=") or not parsed(one.value, INSTANT):
             continue
-        covered.add(one)
+        narrowing = True
         if one.operator in ("=", ">", ">="):
-            low = max(low, _text(stamp, one.operator == ">", _SECOND))
+            low = max(low, one.value + _BEHIND if one.operator == ">" else one.value)
         if one.operator in ("=", "<", "<="):
-            high = min(high, _text(stamp, one.operator == "<", -_SECOND))
-    if not covered:
+            high = min(high, one.value)
+        if one.operator != "<":
+            covered.add(one)
+    if not narrowing:
         return rows.all(table), frozenset()
     found = [row for name in family for row in books.between(name, _STAMP, low or "0", high)]
     return found, frozenset(covered)
-
-
-def _text(stamp: datetime, strict: bool, step: timedelta) -> str:
-    """The bound with its own second, or the one beside it: stamps have whole seconds."""
-    return (stamp + step if strict else stamp).strftime(INSTANT)

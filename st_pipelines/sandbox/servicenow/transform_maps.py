@@ -11,8 +11,8 @@ from st_pipelines.sandbox.servicenow.metadata import column_of, key
 
 Record = dict[str, Any]
 # name, staging table, target table, then "label > target" with flags: * coalesces; @field finds a reference by that
-# column; !field the same, but the row fails where there is none. Several labels: a currency before its amount, or what
-# finds a reference together.
+# column; !field the same, but the row fails where there is none. Two @ for one target: the second where the first finds
+# nothing; two !: both must fit the same row. Two labels: a currency and its amount.
 _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
     ("Transform legal entities", "sn_fcms_intg_legal_entity_stage", "sn_fin_legal_entity", (
         "ERP company code > erp_company_code *", "ERP source > erp_source * !name", "Legal name > name",
@@ -65,7 +65,8 @@ _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
         "State > state")),
     ("Receipt stage", "sn_fcms_intg_imp_receipt", "sn_shop_receipt", (
         "ERP receipt number > erp_gr_number *", "ERP source > erp_source * !name",
-        "ERP PO number & ERP PO line number > purchase_order_line * !purchase_order.erp_number,erp_line_number",
+        "ERP PO number > purchase_order_line * !purchase_order.erp_number",
+        "ERP PO line number > purchase_order_line * !erp_line_number",
         "Quantity received > quantity_received",
         "Percentage received > percentage_received", "State > status", "Type > type", "Milestone > milestone",
         "Received date > received")),

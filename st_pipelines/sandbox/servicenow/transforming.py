@@ -78,15 +78,18 @@ class Transforming:
             raise _Rejected(f"Target table {table} does not exist")
         fields: dict[str, str] = {}
         coalesce: dict[str, str] = {}
+        entries: dict[str, list[Record]] = {}
         for entry in self._rows.find("sys_transform_entry", map=of_map["sys_id"]):
-            column = known.columns.get(entry["target_field"])
+            entries.setdefault(entry["target_field"], []).append(entry)
+        for target, of_target in entries.items():
+            column = known.columns.get(target)
             if column is None:
                 continue
-            value = self._value(row, entry, column)
+            value = self._target_value(row, of_target, column)
             if value:
-                fields.setdefault(column.element, value)
-            if entry["coalesce"] == "true":
-                coalesce[column.element] = value
+                fields[target] = value
+            if any(entry["coalesce"] == "true" for entry in of_target):
+                coalesce[target] = value
         found = self._rows.one(table, **coalesce) if coalesce and all(coalesce.values()) else None
         if found is None:
             return "inserted", str(self._rows.insert(table, fields)["sys_id"])
@@ -94,10 +97,16 @@ class Transforming:
         same = changed["sys_mod_count"] == found["sys_mod_count"]
         return ("ignored" if same else "updated"), str(found["sys_id"])
 
+    def _target_value(self, row: Record, entries: list[Record], column: Column) -> str:
+        """What the entries for one target column give: references that must be found together, else the first one."""
+        if column.kind == "reference" and all(entry["choice_action"] == "reject" for entry in entries):
+            return self._reference(row, entries, column, must=True)
+        return next(filter(None, (self._value(row, entry, column) for entry in entries)), "")
+
     def _value(self, row: Record, entry: Record, column: Column) -> str:
+        if column.kind == "reference":
+            return self._reference(row, [entry], column, must=False)
         given = [row.get(name, "").strip() for name in entry["source_field"].split(",")]
-        if column.kind == "reference" and entry["reference_value_field_name"]:
-            return self._reference(given, entry, column)
         if not given[-1]:
             return ""
         if column.kind == "currency2":
@@ -107,22 +116,20 @@ class Transforming:
                 return str(one["value"])
         return values.stored(column, given[-1], None, _as_given)
 
-    def _reference(self, given: list[str], entry: Record, column: Column) -> str:
-        """The row that is meant, by one column or by several; rejects or leaves empty what is not there."""
-        must = entry["choice_action"] == "reject"
-        names = entry["reference_value_field_name"].split(",")
-        shown = " ".join(filter(None, given))
-        if not all(given):
+    def _reference(self, row: Record, entries: list[Record], column: Column, must: bool) -> str:
+        """The row that all entries together mean; rejects or leaves empty what is not there."""
+        wanted = {entry["reference_value_field_name"]: row.get(entry["source_field"], "").strip() for entry in entries}
+        if not all(wanted.values()):
             if must:
-                raise _Rejected(f"{entry['source_field']} is mandatory")
+                raise _Rejected(f"{' and '.join(entry['source_field'] for entry in entries)} must be given")
             return ""
-        for candidate in self._rows.find(column.reference, **{names[-1]: given[-1]}):
-            if all(
-                self._walked(column.reference, candidate, name) == text for name, text in zip(names, given, strict=True)
-            ):
+        own = next(path for path in reversed(wanted) if "." not in path)
+        for candidate in self._rows.find(column.reference, **{own: wanted[own]}):
+            if all(self._walked(column.reference, candidate, path) == text for path, text in wanted.items()):
                 return str(candidate["sys_id"])
         if must:
-            raise _Rejected(f"{entry['target_field']}: no {column.reference} with {' '.join(names)} {shown}")
+            shown = ", ".join(f"{path} {text}" for path, text in wanted.items())
+            raise _Rejected(f"{column.element}: there is no {column.reference} with {shown}")
         return ""
 
     def _walked(self, table: str, row: Record, path: str) -> str:
