@@ -130,3 +130,17 @@ def test_who_may_not_transform(api: Api) -> None:
     assert api.send("POST", f"/api/now/import/{S}imp_supplier", SUPPLIER).status_code == 403
     assert api.user("admin").send("POST", "/api/now/import/sn_fin_supplier", SUPPLIER).status_code == 400
     assert api.user("admin").send("POST", "/api/now/import/u_nothing", SUPPLIER).status_code == 400
+
+
+def test_the_instances_own_flows_may_send_out_again_what_was_imported(api: Api) -> None:
+    load_masters(api)
+    load_order(api, "P0001")
+    outbound = ("sn_spend_intg_outbound_purchase_order", "sn_spend_intg_outbound_receipt")
+    assert [api.rows(table) for table in outbound] == [[], []]
+    api.control("settings", {"echo": True})
+    load_order(api, "P0002")
+    receive(api, "R1", "1", "2", "P0002")
+    receive(api, "R1", "1", "2", "P0002")
+    order, receipt = (api.one(table, "integration_status=10") for table in outbound)
+    assert (order["erp_number"], order["erp_source"], order["po_amount"]) == ("P0002", "QAD", "655.00")
+    assert (receipt["erp_number"], receipt["quantity_received"]) == ("R1", "2")

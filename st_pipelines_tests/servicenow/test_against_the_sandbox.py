@@ -75,7 +75,7 @@ def test_onboarding_finds_no_fault_and_names_what_cannot_be_told(client: Service
     made = checks(client, PROFILE)
     assert [str(one) for one in made if one.ok is False] == []
     unknown = {one.name for one in made if one.ok is None}
-    assert "instance" in unknown  # this instance does not say its name
+    assert "instance" not in unknown  # it says its name, which is the profile's
     assert {one.name for one in made if one.ok} >= {
         "sign-in", "module sn_ap_apm", "invoices state approved", "user zone", "transform map receipts",
         "invoices query_range"}  # fmt: skip

@@ -78,7 +78,8 @@ class ImportSets:
     def clean(self, staging: str) -> int:
         """Takes out rows over their age."""
         oldest = self._rows.clock.now() - timedelta(seconds=self._settings.now.keep_import_rows_s)
-        old = [row for row in self._rows.all(staging) if row["sys_created_on"] < oldest.strftime(INSTANT)]
+        before = (oldest - timedelta(seconds=1)).strftime(INSTANT)
+        old = self._rows.books.between(staging, "sys_created_on", None, before)
         for row in old:
             self._rows.delete(staging, row["sys_id"])
         return len(old)

@@ -3,7 +3,7 @@
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.options import SandboxOptions
-from st_pipelines.sandbox.servicenow import outbound, progress
+from st_pipelines.sandbox.servicenow import echo, outbound, progress
 from st_pipelines.sandbox.servicenow.actions import Actions
 from st_pipelines.sandbox.servicenow.administration import Administration
 from st_pipelines.sandbox.servicenow.auth import Auth
@@ -42,3 +42,4 @@ class Instance:
         self.actions = Actions(rows, payables, mail, Administration(rows), mutations, self.imports)
         progress.install_rules(rows)
         outbound.install_rules(rows)
+        echo.install_rules(rows, settings)

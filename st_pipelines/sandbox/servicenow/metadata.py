@@ -39,8 +39,7 @@ def key(*parts: str) -> str:
 def column_of(label: str, prefix: str = "") -> str:
     """The column that this sandbox gives to a published label: ``Ship to zip/postal code`` is
     ``ship_to_zip_or_postal_code``, as the published columns of the invoice import are made."""
-    words = re.sub(r"(?<=\w)/(?=\w)", " or ", label.lower())
-    return prefix + re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+    return prefix + re.sub(r"[^a-z0-9]+", "_", label.lower().replace("/", " or ")).strip("_")
 
 
 @cache

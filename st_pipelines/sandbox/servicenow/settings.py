@@ -21,6 +21,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     before the rows are transformed; ``multiple_delay_s`` later (by the sandbox's clock) they are. ``batch_services``:
     how many requests of a batch are served before the rest is left, 0 = no limit. ``outbound_rows``: approval makes
     rows in the outbound staging tables. ``rate_window_s``: the length of the hour in which calls are counted.
+    ``echo``: orders and receipts that were imported go out again (see ``echo``).
     ``url_bytes``: the longest path and query that the way to the instance lets through.
     """
 
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     batch_answer_bytes: int = 10_000_000
     outbound_rows: bool = True
     rate_window_s: int = 3600
+    echo: bool = False
     url_bytes: int = 16_000
 
 

@@ -30,7 +30,7 @@ _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
         "Legal entity > legal_entity @erp_company_code", "Manager > manager @user_name", "Valid from > valid_from",
         "Valid to > valid_to", "Cost center type > cost_center_type")),
     ("GL account load data", "sn_fcms_intg_gl_account_stage", "sn_fin_gl_account", (
-        "Number > number *", "ERP source > erp_source * !name", "Account name > account_name",
+        "GL Account > number *", "Number > number *", "ERP source > erp_source * !name", "Account name > account_name",
         "Short description > short_description", "Type > type", "Category > category", "Ledger type > ledger_type",
         "Account currency > account_currency", "Local currency > local_currency", "Inactive > inactive",
         "Entity > entity @erp_company_code")),
