@@ -1,5 +1,6 @@
 """Approved invoices: all lines or none, changed lines bring their invoice again, one bad record costs no other."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -119,3 +120,34 @@ def test_the_state_is_looked_up_by_its_label(tables: dict[str, list[Any]], clien
     tables[INVOICES] += [invoice("1"), invoice("2", state="7777")]
     tables[LINES] += [line(str(10 + place), head) for place, head in enumerate(tables[INVOICES])]
     assert numbers(polled(client)) == ["S-2"]
+
+
+def test_a_poll_that_finds_nothing_new_costs_three_requests_a_table_at_most(
+    tables: dict[str, list[Any]], hostile: Hostile, client: ServiceNow, connected: Callable[..., ServiceNow],
+    address: str,
+) -> None:  # fmt: skip
+    hostile.clock = datetime(2026, 10, 2, tzinfo=UTC)
+    tables[INVOICES] += [invoice("1", 10), invoice("2", 20)]
+    tables[LINES] += [line(str(10 + place), head, 30) for place, head in enumerate(tables[INVOICES])]
+    seen = polled(client)[-1].seen
+    hostile.clock = datetime(2026, 10, 3, tzinfo=UTC)
+    fresh, before = connected(address), len(hostile.requests)
+    again = ApprovedInvoices(Procurement(fresh, PROFILE))
+    assert numbers(list(again.poll(Seen(seen.lines, seen.lines)))) == []
+    assert len(hostile.requests) - before <= 2 * 3
+    before = len(hostile.requests)
+    list(again.poll(Seen(seen.lines, seen.lines)))
+    assert len(hostile.requests) - before == 2
+
+
+def test_an_answer_that_breaks_off_is_asked_for_invoice_by_invoice(
+    tables: dict[str, list[Any]], hostile: Hostile, client: ServiceNow
+) -> None:
+    tables[INVOICES] += [invoice(str(n)) for n in range(1, 6)]
+    tables[LINES] += [line(str(10 + place), head) for place, head in enumerate(tables[INVOICES])]
+
+    def spoil(path: str, params: dict[str, str], body: bytes) -> bytes:
+        return body[:-20] if path.endswith(LINES) and params["sysparm_query"].count("^OR") else body
+
+    hostile.spoil = spoil
+    assert sorted(numbers(polled(client))) == [f"S-{n}" for n in range(1, 6)]

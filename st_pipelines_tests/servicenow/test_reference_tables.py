@@ -79,7 +79,7 @@ def test_orders_lines_and_receipts_are_read_with_negative_corrections(
         "erp_gr_number": "R5", "purchase_order_line.purchase_order.erp_number": "PO1",
         "purchase_order_line.erp_line_number": "1", "quantity_received": "1", "status": "99"}))  # fmt: skip
     procurement = Procurement(client, PROFILE)
-    procurement.prove()
+    procurement.learn()
     (orders,) = procurement.purchase_orders.window(*DAY)
     assert [(one.number, one.status, one.currency, one.amount) for one in orders.records] == [
         ("PO1", "Partially Delivered", "USD", Decimal("400.00"))]  # fmt: skip

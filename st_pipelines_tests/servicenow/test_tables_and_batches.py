@@ -86,11 +86,15 @@ def test_a_write_without_the_record_in_its_answer_is_unknown(hostile: Hostile, c
      (b'{"status":"success"}', "no result"), (b'{"result":[1,2]}', "answered 200"), (b"", "answered 200")],
 )  # fmt: skip
 def test_a_200_that_is_no_answer_is_an_error(
-    body: bytes, why: str, rows: list[dict[str, str]], hostile: Hostile, client: ServiceNow
+    body: bytes, why: str, rows: list[dict[str, str]], hostile: Hostile, client: ServiceNow, quick: None
 ) -> None:
     hostile.spoil = lambda path, params, whole: body
     with pytest.raises(BrokenOff, match=why):
+        select(client, TABLE, "", ["number"], limit=10, gives_up_at_once=True)
+    assert len(hostile.requests) == 1
+    with pytest.raises(BadAnswer):
         select(client, TABLE, "", ["number"], limit=10)
+    assert len(hostile.requests) == 4
 
 
 @pytest.mark.usefixtures("quick")

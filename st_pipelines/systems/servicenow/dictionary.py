@@ -20,7 +20,7 @@ _OBJECTS, _COLUMNS = Columns("sys_db_object", ["name"]), Columns("sys_dictionary
 _PARENTS = [".".join(["super_class"] * depth + ["name"]) for depth in range(6)]  # itself and five above it
 _DETAILS = ["name", "element", "column_label", "internal_type", "reference", "unique", "active"]
 _EVERYWHERE = "sys_user"
-_MOST = 10_000
+_MOST, _AT_ONCE = 10_000, 25  # rows of an answer, tables in a question: some have hundreds of columns
 
 
 class MetadataHidden(Untrusted):
@@ -58,7 +58,7 @@ class Dictionary:
         self._lock = threading.Lock()
 
     def tables(self, names: Iterable[str]) -> Mapping[str, TableInfo | None]:
-        """None for a table that is not there. Two requests for all that is not known yet."""
+        """None for a table that is not there. Two requests, for up to 25 tables and parents not known yet."""
         wanted = list(dict.fromkeys(names))
         with self._lock:
             new = [name for name in wanted if name not in self._known]
@@ -98,8 +98,13 @@ class Dictionary:
         declaring = sorted({name for chain in chains.values() for name in chain})
         if not declaring:
             return {}
-        asked = query(all_of(one_of(_COLUMNS["name"], declaring)))
-        rows, whole = self._rows(_COLUMNS.table, asked, _DETAILS)
+        rows: list[Row] = []
+        whole = True
+        for start in range(0, len(declaring), _AT_ONCE):
+            asked = query(all_of(one_of(_COLUMNS["name"], declaring[start : start + _AT_ONCE])))
+            some, all_shown = self._rows(_COLUMNS.table, asked, _DETAILS)
+            rows += some
+            whole = whole and all_shown
         of: dict[str, dict[str, ColumnInfo]] = {name: {} for name in declaring}
         for row in rows:
             info = _info(row)

@@ -8,6 +8,7 @@ does not move with its lines); or the outbound staging table, where a row stays 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import msgspec
 
@@ -49,6 +50,7 @@ class ApprovedInvoices:
     def __init__(self, procurement: Procurement) -> None:
         self._of, self._client = procurement, procurement.proof.client
         self._road = procurement.profile.invoices.road
+        procurement.proof.learn([procurement.invoices.table.table, procurement.invoice_lines.table.table])
         self._headers = procurement.invoices.reader(["state"])
         self._lines = procurement.invoice_lines.reader()
         self._line_columns: Columns = procurement.proof.columns(
@@ -59,10 +61,10 @@ class ApprovedInvoices:
         """What is approved and new or changed since ``seen``; on the outbound road whatever is still new."""
         if self._road == "outbound":
             end = self._client.now(self._of.invoices.table.table) - self._client.reading.settle
-            for page in self._headers.window(Window.between(_EVER, end), all_of(self._ready())):
+            for page in self._headers.window(Window.between(_EVER, end), all_of(self._ready)):
                 yield self._with_lines(page.rows, seen)
             return
-        headers = self._headers.changes(seen.headers, all_of(self._ready()))
+        headers = self._headers.changes(seen.headers, all_of(self._ready))
         for page in headers.pages():
             yield self._with_lines(page.rows, replace(seen, headers=headers.newest))
         seen = replace(seen, headers=headers.newest)
@@ -75,6 +77,7 @@ class ApprovedInvoices:
             ids = dict.fromkeys(stored(row.get(column)) for row in page.rows)
             yield self._with_lines(self._by_id([one for one in ids if one]), replace(seen, lines=lines.newest))
 
+    @cached_property
     def _ready(self) -> Condition:
         invoices = self._of.invoices
         label, column = invoices.table.label("state", READY[self._road]), invoices.table.column("state")
@@ -86,7 +89,7 @@ class ApprovedInvoices:
         rows: list[Row] = []
         key = self._headers.columns["sys_id"]
         for start in range(0, len(ids), AT_ONCE):
-            base = all_of(self._ready(), one_of(key, ids[start : start + AT_ONCE]))
+            base = all_of(self._ready, one_of(key, ids[start : start + AT_ONCE]))
             end = self._client.now(self._of.invoices.table.table)
             for page in self._headers.window(Window.between(_EVER, end), base):
                 rows += page.rows
@@ -115,10 +118,9 @@ class ApprovedInvoices:
         column = lines.table.column("invoice")
         asked = query(all_of(one_of(self._line_columns[column], ids)))
         try:
-            answer = select(self._client, lines.table.table, asked, lines.shown, limit=_MOST, reference=ids[0])
+            answer = select(self._client, lines.table.table, asked, lines.shown, limit=_MOST, reference=ids[0],
+                            gives_up_at_once=len(ids) > 1)  # fmt: skip
         except BrokenOff:
-            if len(ids) == 1:
-                raise
             answer = None
         if answer is None or answer.total is None or answer.total > len(answer.rows):
             if len(ids) > 1:

@@ -49,7 +49,8 @@ class Asking:
         """One page. Raises ``Untrusted`` where its count is not told."""
         while True:
             try:
-                got = select(self.client, self.table, question, self._shown, limit=self._size, offset=offset)
+                got = select(self.client, self.table, question, self._shown, limit=self._size, offset=offset,
+                             gives_up_at_once=True)  # fmt: skip
             except BrokenOff as broken:
                 if self._size <= self.client.reading.smallest_page:
                     raise

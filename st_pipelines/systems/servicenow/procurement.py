@@ -107,9 +107,9 @@ class Procurement:
         self.invoices: Entity[records.Invoice] = make(f"{outbound}invoices", records.invoice, "state")
         self.invoice_lines: Entity[records.InvoiceLine] = make(f"{outbound}invoice_lines", records.invoice_line)
 
-    def prove(self) -> None:
-        """Learns of all tables at once: two requests instead of two a table."""
-        self.proof.dictionary.tables(table.table for table in self.profile.tables.values())
+    def learn(self) -> None:
+        """Of all tables at once, for a run that reads them all."""
+        self.proof.learn(table.table for table in self.profile.tables.values())
 
     def _entity(self, name: str, make: Callable[[Fields], Record], *states: str) -> "Entity[Record]":
         return Entity(self.proof, self.profile, name, make, states)

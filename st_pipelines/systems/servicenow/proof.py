@@ -6,6 +6,7 @@ An instance that does not know a column drops the condition and answers with any
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from st_pipelines.systems.servicenow.answers import Ambiguous, NotProven, Row, Untrusted
 from st_pipelines.systems.servicenow.client import ServiceNow
@@ -23,6 +24,11 @@ class Proof:
     def __init__(self, client: ServiceNow, dictionary: Dictionary | None = None) -> None:
         self.client = client
         self.dictionary = dictionary or Dictionary(client)
+
+    def learn(self, tables: Iterable[str]) -> None:
+        """Of several tables at once: two requests for all instead of two for each. Proves nothing yet."""
+        with suppress(MetadataHidden):  # then each column is proven by a record, or refused
+            self.dictionary.tables(tables)
 
     def columns(self, table: str, names: Iterable[str]) -> Columns:
         """These columns of a table, proven. Raises ``NotProven``, naming table and column."""

@@ -39,10 +39,11 @@ class Written:
 
 def select(
     client: ServiceNow, table: str, query: str, columns: Sequence[str], *, limit: int, offset: int = 0,
-    counted: bool = True, reference: str = "",
+    counted: bool = True, reference: str = "", gives_up_at_once: bool = False,
 ) -> Rows:  # fmt: skip
-    """One answer. A short one proves nothing: rights are applied after the limit. Raises ``BrokenOff`` for an answer
-    that ends in an error, at once, so that the caller may ask for fewer rows."""
+    """One answer. A short one proves nothing: rights are applied after the limit. An answer that ends in an error is
+    asked for again like a lost one; ``gives_up_at_once``: raises ``BrokenOff`` instead, for a caller that asks for
+    fewer rows then."""
     params = [("sysparm_query", query), ("sysparm_fields", ",".join(columns)), ("sysparm_limit", str(limit)), *_PLAIN]
     if offset:
         params.append(("sysparm_offset", str(offset)))
@@ -52,7 +53,8 @@ def select(
     if len(quote(query, safe="")) > LONGEST_QUERY:
         reply = _through_batch(client, path, params, table)
     else:
-        reply = client.read(path, params, entity=table, reference=reference)
+        check = None if gives_up_at_once else rows_of
+        reply = client.read(path, params, entity=table, reference=reference, check=check)
     return Rows(rows_of(reply), total_of(reply))
 
 
