@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from st_pipelines.sandbox.books import Books
-from st_pipelines.sandbox.business.procurement import STORIES, procure
+from st_pipelines.sandbox.business.procurement import STORIES, Bill, bills, procure
 from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.qad.app import build
 from st_pipelines.sandbox.server import serving
-from st_pipelines_tests.sandbox.qad_client import Qad
+from st_pipelines_tests.sandbox.qad_client import Qad, bill, day, exact
 
 OPTIONS = SandboxOptions(seed=3, extra={"procurement": "yes"})
 
@@ -115,3 +115,34 @@ def test_without_the_option_there_is_none_of_it() -> None:
     build(books, Clock(), SandboxOptions(seed=3))
     assert books.count("purchase_orders") == books.count("suppliers") == books.count("expected_deliveries") == 0
     books.close()
+
+
+def posted(qad: Qad, one: Bill) -> dict[str, Any]:
+    """What QAD says to a bill that is matched against its order."""
+    amount = sum(((line.quantity * line.price).quantize(Decimal("0.01")) for line in one.lines), Decimal("0.00"))
+    lines = [{"purchaseOrderNumber": one.order, "purchaseOrderLine": line.number, "quantity": line.quantity,
+              "unitPrice": line.price} for line in one.lines]  # fmt: skip
+    session = Qad(str(qad.http.base_url).rstrip("/"), f"10USA_{one.company}0USACO").login()
+    answer = session.send("supplierInvoices", bill(
+        one.supplier.code, str(amount), invoiceStatusCode="AP-RMALLOC", postingLines=[], matchingLines=lines,
+        supplierInvoiceReference=one.number, currencyCode=one.supplier.currency, postingDate=day("2026-11-02"),
+        purchaseOrders=[{"purchaseOrderNumber": one.order}],
+    ))  # fmt: skip
+    session.http.close()
+    return dict(exact(answer))
+
+
+def test_every_bill_clears_its_match_once_its_goods_have_come_and_not_before(qad: Qad) -> None:
+    late = {order.number for order in procure(3, "small", "2026-10") if order.story == "late"}
+    of_orders = [one for one in bills(3, "small", "2026-10") if one.order]
+    early = next(one for one in of_orders if one.order in late)
+    refused = posted(qad, early)["submitResult"]
+    assert refused["success"] is False and "received and open" in refused["errors"][0]["message"]
+    qad.http.post("/_sandbox/clock", json={"advance": 6 * 86_400})
+    act(qad, action="receive_due")
+    for one in of_orders:
+        answer = posted(qad, one)
+        assert answer["submitResult"]["success"], (one, answer)
+        assert answer["supplierInvoices"][0]["holdAmountTC"] == 0 and answer["supplementaryMessages"] == []
+    assert posted(qad, of_orders[0])["submitResult"]["success"] is False, "nothing is left to match"
+    assert len(qad.state("supplier_invoices")) == len(of_orders) > 20
