@@ -29,6 +29,9 @@ def up(
     seed: Annotated[int, typer.Option("--seed")] = 1,
     port_base: Annotated[int, typer.Option("--port-base", help="Fixed ports from here on; free ones by default.")] = 0,
     systems: Annotated[str, typer.Option("--systems", help="Which, with commas between.")] = "servicetitan,qad",
+    options: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of one system: procurement=yes (QAD). May be repeated.")
+    ] = None,
 ) -> Answer:
     """Run the sandbox until it is interrupted; prints one JSON line with the addresses as soon as they answer."""
     from st_pipelines.sandbox.server import SYSTEMS, running_sandbox
@@ -36,8 +39,12 @@ def up(
     names = [name.strip() for name in systems.split(",") if name.strip()]
     if not names or not set(names) <= set(SYSTEMS):
         raise Usage(f"--systems takes some of {', '.join(SYSTEMS)}, not {systems!r}")
-    folder = _folder(home)
-    with running_sandbox(folder, systems=names, size=size, seed=seed, port_base=port_base, ticking=True) as running:
+    if any("=" not in pair for pair in options or ()):
+        raise Usage("--set takes NAME=VALUE")
+    chosen = dict(pair.split("=", 1) for pair in options or ())
+    with running_sandbox(
+        _folder(home), systems=names, size=size, seed=seed, port_base=port_base, ticking=True, settings=chosen
+    ) as running:
         print_json(running.addresses)
         with suppress(KeyboardInterrupt):
             running.process.wait()
