@@ -28,7 +28,7 @@ WEBHOOK_KEY = "whk.sandbox.0123456789abcdef0123456789ab"  # what the sandbox sig
 # Settings and secrets of each sandbox system; ``{address}`` is where it listens this time.
 SANDBOX_CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] = {
     "servicetitan": (
-        {"base_url": "{address}", "auth_url": "{address}", "tenant": "1234567"},
+        {"base_url": "{address}", "auth_url": "{address}", "tenant": "1234567", "quiet_period_s": 1.0},
         {
             "app_key": "ak1.sandbox",
             "client_id": "cid.sandbox",
