@@ -56,6 +56,15 @@ def test_hundreds_of_equal_stamps_are_read_once_each(rows: list[Any], client: Se
     assert len(found) == 300
 
 
+def test_a_reading_goes_on_where_an_earlier_one_ended(rows: list[Any], client: ServiceNow) -> None:
+    rows += [row(number, number // 9) for number in range(60)]
+    pages = reader(client).window(DAY)
+    first, second = next(pages), next(pages)
+    rest = [one["number"] for page in reader(client).window(DAY, after=second.last) for one in page.rows]
+    begun = [one["number"] for one in (*first.rows, *second.rows)]
+    assert sorted(begun + rest) == sorted(one["number"] for one in rows)
+
+
 def test_the_base_filter_holds_in_every_alternative(rows: list[Any], client: ServiceNow) -> None:
     rows += [row(number, 60, status=str(number % 2)) for number in range(60)]
     asking = reader(client)
