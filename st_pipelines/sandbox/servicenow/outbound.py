@@ -49,6 +49,12 @@ def send_out(rows: Rows, invoice: Record) -> list[Record]:
     return made
 
 
+def tell_state(rows: Rows, invoice: Record) -> None:
+    """What was offered and not yet taken says what became of its invoice; it stays offered."""
+    for row in rows.find(HEADER, invoice=invoice["sys_id"], integration_status=NEW):
+        rows.update(HEADER, row["sys_id"], {"invoice_status": _label(invoice["state"])})
+
+
 def install_rules(rows: Rows) -> None:
     """After an answer on an outbound header: the invoice. After a payment: the invoice is paid."""
 

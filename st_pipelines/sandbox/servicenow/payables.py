@@ -10,7 +10,7 @@ from typing import Any
 
 from st_pipelines.sandbox.servicenow.invoice_check import check
 from st_pipelines.sandbox.servicenow.masters import ERP_SOURCE
-from st_pipelines.sandbox.servicenow.outbound import send_out, state
+from st_pipelines.sandbox.servicenow.outbound import send_out, state, tell_state
 from st_pipelines.sandbox.servicenow.rows import Rows
 from st_pipelines.sandbox.servicenow.settings import CurrentSettings
 from st_pipelines.sandbox.servicenow.values import money, plain
@@ -102,6 +102,8 @@ class Payables:
         held = self._invoice(invoice)
         if as_new:
             held = self._copied(held)
+        else:
+            self._only(held, ("Approved", "Rejected", "Exceptions found"), "resubmitted")
         coin, own = money(held["invoice_amount"])[0], self._rows.find(LINE, invoice=held["sys_id"])
         for change in lines:
             line = own[int(change["position"]) - 1]
@@ -126,6 +128,7 @@ class Payables:
         text = f"{held['short_description']}: {reason}" if reason else held["short_description"]
         closed = self._rows.update(INVOICE, held["sys_id"], {"state": state(label), "short_description": text})
         self._count(held)
+        tell_state(self._rows, closed)
         return [closed]
 
     def _line(self, given: Mapping[str, str], order: Record | None, currency: str) -> Record:

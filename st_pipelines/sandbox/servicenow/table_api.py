@@ -64,10 +64,8 @@ class TableApi:
 
     def _list(self, request: Request, table: str, person: Person) -> Response:
         asked = request.query_params
-        limit, offset = (
-            _whole(asked, "sysparm_limit", self._settings.now.limit_default, 1),
-            _whole(asked, "sysparm_offset", 0, 0),
-        )
+        limit = _whole(asked, "sysparm_limit", self._settings.now.limit_default, 1)
+        offset = _whole(asked, "sysparm_offset", 0, 0)
         denied = not self._rights.table(person, table, "read")
         if denied and self._settings.now.denied_table == "403":
             raise forbidden("Failed API level ACL Validation")
