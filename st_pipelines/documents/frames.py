@@ -52,6 +52,21 @@ PARTY_SOURCE = _schema(
     street=_S, unit=_S, city=_S, state=_S, zip=_S, country=_S, email=_S, phone=_S, terms=_S, tax_zone=_S,
     tax_exempt=_B, merged_into=_S)  # fmt: skip
 
+# Purchasing. ``site`` decides the legal entity; ``status`` is the source's own word. ``amount`` of an order is the sum
+# of its lines, each rounded to its currency; null where one cannot be read.
+ORDER_SOURCE = _schema(
+    doc_key=_S, modified_on=INSTANT, unreadable=_S, number=_S, supplier_key=_S, supplier=_S, site=_S, currency=_S,
+    status=_S, order_date=_D, due_date=_D, amount=AMOUNT)  # fmt: skip
+
+ORDER_LINE_SOURCE = _schema(
+    doc_key=_S, modified_on=INSTANT, unreadable=_S, order_key=_S, order=_S, line=_S, item=_S, site=_S, currency=_S,
+    order_date=_D, due_date=_D, quantity=AMOUNT, unit_price=AMOUNT, amount=AMOUNT)  # fmt: skip
+
+# ``number`` identifies the receipt row; a correction is a row with a negative quantity. ``amount`` at the line's price.
+RECEIPT_SOURCE = _schema(
+    doc_key=_S, modified_on=INSTANT, unreadable=_S, line_key=_S, number=_S, order=_S, line=_S, currency=_S,
+    received=_D, quantity=AMOUNT, amount=AMOUNT)  # fmt: skip
+
 # What the source says has physically happened; recorded as facts that bills wait for.
 FACT_SOURCE = _schema(key=_S, is_true=_B, detail=_S)
 
@@ -61,13 +76,18 @@ PARTY = pa.struct({
     "currency": _S, "is_active": _B, "email": _S, "phone": _S, "terms": _S, "tax_code": _S, "is_taxable": _B,
     "party_type": _S, "attributes": pa.map_(_S, _S)})  # fmt: skip
 
+# What of an order, a line or a receipt has no column of its own below; null on every other document.
+GOODS = pa.struct({
+    "parent_key": _S, "order": _S, "line": _S, "item": _S, "quantity": AMOUNT, "unit_price": AMOUNT,
+    "legal_entity": _S, "supplier": _S, "status": _S})  # fmt: skip
+
 # ``control_account``: receivable or payable, the other side of the lines. ``total_minor`` keeps the source's sign.
 MAPPED_DOCUMENT = _schema(
     flow=_S, kind=_S, doc_key=_S, number=_S, company=_S, business_unit=_S, party_key=_S, currency=_S, business_date=_D,
     due_date=_D, total_minor=_I, unapplied_minor=_I, disposition=_S, reason=_S, hold_code=_S, hold_key=_S,
     hold_detail=_S, hold_cure=_S, terms=_S, tax_code=_S, bank_account=_S, payment_type=_S, related_key=_S,
     reference=_S, purchase_order=_S, text=_S, modified_on=INSTANT, source_sha256=_S, control_account=_S,
-    party=PARTY)  # fmt: skip
+    party=PARTY, goods=GOODS)  # fmt: skip
 
 # Lines of ready (and, where they map, void) documents only. ``kind`` as in ``lines.Line``, or ``application``: the part
 # of a payment that settles the invoice in ``needs``. A bill line's ``needs`` is the receipt it waits for.

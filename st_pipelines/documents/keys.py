@@ -22,6 +22,29 @@ def doc_key(tag: str, tenant: str, document_type: str, source_id: int | str) -> 
     return ":".join(parts)
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_]")
+
+
+def coded(*codes: str) -> str:
+    """Codes that a source identifies a record by, as the last part of a key: ``RC7`` and ``2`` are ``RC7-2``, and every
+    other character is ``.`` and two hex digits a byte, so that two records never share a key. Raises ``ValueError`` for
+    a blank code."""
+    if not all(codes):
+        raise ValueError(f"a blank code cannot be part of a key: {codes}")
+    return "-".join(
+        "".join(one if _PLAIN.fullmatch(one) else "".join(f".{byte:02x}" for byte in one.encode()) for one in code)
+        for code in codes
+    )
+
+
+def codes_of(text: str) -> tuple[str, ...]:
+    """The way back from ``coded``."""
+    return tuple(
+        re.sub(r"\.([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), part).encode("latin-1").decode()
+        for part in text.split("-")
+    )
+
+
 def external_ref(key: str, generation: int = 1) -> str:
     """The reference that the target carries: the key itself, suffixed from the second life on."""
     return key if generation == 1 else f"{key}:{generation}"

@@ -16,8 +16,9 @@ from st_pipelines.documents.bill import Bill
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.payment import Payment
+from st_pipelines.documents.procurement import GoodsReceipt, OrderLine, PurchaseOrder
 
-Payload = Party | Invoice | Payment | Bill
+Payload = Party | Invoice | Payment | Bill | PurchaseOrder | OrderLine | GoodsReceipt
 
 DISPOSITIONS = ("ready", "held", "nothing_to_post", "not_eligible", "void")
 

@@ -18,7 +18,10 @@ _MINOR_UNITS_OTHER_THAN_TWO = {
     "BHD": 3, "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0, "KRW": 0,
     "KWD": 3, "LYD": 3, "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0,
     "XOF": 0, "XPF": 0,
+    "QTY": 6,
 }  # fmt: skip
+
+PIECES = "QTY"  # no currency: quantities of goods, so that they are added up and compared as exactly as amounts are
 
 
 class InvalidAmount(ValueError):

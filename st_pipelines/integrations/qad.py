@@ -1,6 +1,10 @@
-"""QAD as a target: reference data and posting port. Invariant: every name of the tenant comes from the profile."""
+"""QAD as a target (reference data, posting port) and as a source of procurement (suppliers, orders, receipts by day).
 
-from collections.abc import Collection, Iterable, Mapping
+Invariant: every name of the tenant comes from the profile.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,11 +14,23 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import FILE_NAME, Integration
-from st_pipelines.integrations.road import Opened, PartySide, Tables, TargetSide
+from st_pipelines.integrations.road import (
+    ExtractedDay,
+    Opened,
+    PartySide,
+    SourceEntity,
+    SourceSide,
+    Tables,
+    TargetSide,
+    Windows,
+)
 from st_pipelines.posting.target import Target
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.reference import Reference
+    from st_pipelines.store.files import Store
+
+SNAPSHOT = "current"  # the partition key of reference tables
 
 # Which of the integration's control accounts an entity of the profile must have too, and the flow that posts it.
 CONTROL = {
@@ -33,14 +49,55 @@ REFERENCE = {
 }
 
 
+DAILY = (
+    SourceEntity("suppliers", "Suppliers of which QAD changed the record or its business relation that day.",
+                 ("suppliers",)),
+    SourceEntity("purchase_orders", "Purchase orders of which the header or a line changed that day, with all lines.",
+                 ("purchase_orders", "purchase_order_lines")),
+    SourceEntity("receipts", "Rows of goods receipts entered that day; corrections are negative.", ("receipts",)),
+)  # fmt: skip
+SOURCE_REFERENCE = {"sites": "Sites: the key of the legal entity."}
+
+
 def _connect(opened: Opened) -> Any:
+    target = opened.integration.target
+    return _connected(opened, target.profile, target.companies)
+
+
+def _connect_source(opened: Opened) -> Any:
+    source = opened.integration.source
+    return _connected(opened, source.profile, source.companies)
+
+
+def _connected(opened: Opened, profile: str, companies: Sequence[str]) -> Any:
     from st_pipelines.systems.qad.connect import connect
 
-    return connect(
-        opened.connection, opened.engine, opened.keyring,
-        profile=opened.integration.folder / opened.integration.target.profile,
-        companies=opened.integration.target.companies,
-    )  # fmt: skip
+    return connect(opened.connection, opened.engine, opened.keyring, profile=opened.integration.folder / profile,
+                   companies=companies)  # fmt: skip
+
+
+def _extract_days(
+    client: Any, store: "Store", integration: Integration, entity: str, windows: Windows,
+    ids_by_day: Mapping[str, Sequence[int]],
+) -> Iterator[Mapping[str, ExtractedDay]]:  # fmt: skip
+    from st_pipelines.systems.qad.procurement import extract_days
+
+    overlap = timedelta(minutes=integration.options.overlap_minutes)
+    return extract_days(client, store, integration.name, entity, windows, overlap)
+
+
+def _extract_reference(client: Any, store: "Store", integration: Integration, entity: str) -> int:
+    table = _read_reference(client, entity)
+    store.write_table(integration.name, "reference", f"source_{entity}", SNAPSHOT, table)
+    return int(table.num_rows)
+
+
+def _nothing_named(entity: str) -> Mapping[str, Sequence[str]]:
+    return {}
+
+
+def _no_ids(entity: str, tables: Tables) -> Sequence[int]:
+    return ()
 
 
 def _read_reference(client: Any, entity: str) -> pa.Table:
@@ -128,6 +185,12 @@ def _as_linked(document: MappedDocument, target_id: str) -> MappedDocument:
         payload=msgspec.structs.replace(party, begins_from=target_id),
     )  # fmt: skip
 
+
+SOURCE = SourceSide(
+    system="qad", daily=DAILY, reference=SOURCE_REFERENCE, connect=_connect_source, extract_days=_extract_days,
+    extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
+    pins=("profile", "companies"),
+)  # fmt: skip
 
 PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)
 

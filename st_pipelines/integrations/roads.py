@@ -4,12 +4,14 @@ Invariant: a new target is one line here, one file ``<source>_<target>.py`` and 
 ``integration.yaml`` may and must say follows from its road alone.
 """
 
+from st_pipelines.integrations.qad_servicenow import ROAD as QAD_SERVICENOW
 from st_pipelines.integrations.registry import BrokenIntegration, Integration, IntegrationFile
 from st_pipelines.integrations.road import Road
 from st_pipelines.integrations.servicetitan_qad import ROAD as SERVICETITAN_QAD
 
 ROADS: dict[tuple[str, str], Road] = {
     ("servicetitan", "qad"): SERVICETITAN_QAD,
+    ("qad", "servicenow"): QAD_SERVICENOW,
 }
 
 # Options that every road reads, because the steps of a run do.

@@ -73,6 +73,9 @@ def _accounts(name: str) -> TableFormat:
 FINANCIAL = ("business_units", "invoice_accounts", "bill_accounts", "charge_accounts", "payment_types", "tax_zones",
              "terms", "party_attributes")  # fmt: skip
 
+# What purchase orders and receipts need on their way to a procurement system.
+PROCUREMENT = ("sites", "order_states")
+
 FORMATS: tuple[TableFormat, ...] = (
     TableFormat("business_units", (
         Column("business_unit_id", key=True), Column("name"), Column("domain", pattern=_COMPANY_PART),
@@ -86,6 +89,9 @@ FORMATS: tuple[TableFormat, ...] = (
     TableFormat("tax_zones", (
         Column("tax_zone_id", key=True), Column("name"), Column("tax_code"), Column("gl_account"), _analysis(NONE))),
     TableFormat("terms", (Column("role", key=True, one_of=ROLES), Column("name", key=True), Column("credit_terms"))),
+    TableFormat("sites", (Column("site", key=True), Column("name"), Column("legal_entity"))),
+    TableFormat("order_states", (Column("order_status", key=True, may_be_blank=True),
+                                 Column("status", may_be_blank=True))),
     TableFormat("party_attributes", (
         Column("role", key=True, one_of=ROLES), _any("party_type"), Column("attribute", key=True), Column("value"))),
 )  # fmt: skip

@@ -43,6 +43,7 @@ class Reference:
     tax_codes: Codes
     credit_terms: Codes
     source_names: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    legal_entities: Codes = field(default_factory=lambda: MappingProxyType({}))
 
 
 def from_tables(
@@ -107,3 +108,11 @@ def _require(name: str, table: pa.Table, columns: tuple[str, ...]) -> None:
     missing = [column for column in columns if column not in table.column_names]
     if missing:
         raise BrokenReference(f"{name}: the reference table lacks {', '.join(missing)}")
+
+
+def of_codes(*, legal_entities: pa.Table) -> Reference:
+    """For targets that no document is posted to accounts in."""
+    none: Codes = MappingProxyType({})
+    return Reference(
+        MappingProxyType({}), none, none, none, none, legal_entities=_codes("legal_entities", legal_entities)
+    )

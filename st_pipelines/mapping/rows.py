@@ -16,17 +16,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from st_pipelines.documents.bill import Bill
+from st_pipelines.documents.frames import GOODS
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.lines import Application, Line
 from st_pipelines.documents.mapped import ControlLine, Hold, MappedDocument, Payload
-from st_pipelines.documents.money import from_minor
+from st_pipelines.documents.money import PIECES, from_minor, to_minor
 from st_pipelines.documents.parties import Address, Party
 from st_pipelines.documents.payment import Payment
+from st_pipelines.documents.procurement import (
+    ORDERED,
+    QUANTITY,
+    RECEIVED,
+    GoodsReceipt,
+    OrderLine,
+    PurchaseOrder,
+)
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.parties import DOMAIN, RELATION
 
 Row = TypeVar("Row")
 
+STANDS_ALONE = "-"  # in ``related_key`` of a party: the target keeps it as one record, not behind a relation
 _AT_ONCE = 1000  # rows made into Python values at a time: the whole day would keep the garbage collector busy
 
 
@@ -63,6 +73,7 @@ class _Document(NamedTuple):
     source_sha256: str
     control_account: str
     party: dict[str, Any] | None
+    goods: dict[str, Any] | None
 
 
 class _Line(NamedTuple):
@@ -80,7 +91,10 @@ class _Line(NamedTuple):
 
 def mapped_documents(frames: MappedFrames) -> Iterator[MappedDocument]:
     """In order of document key. Raises ``ValueError`` where lines and documents do not belong together."""
-    documents = frames.documents.select(_Document._fields).sort_by("doc_key").combine_chunks()
+    given = frames.documents
+    if "goods" not in given.column_names:  # mapped before there were any
+        given = given.append_column("goods", pa.nulls(given.num_rows, GOODS))
+    documents = given.select(_Document._fields).sort_by("doc_key").combine_chunks()
     lines, bounds = _lines_in_order(documents["doc_key"].combine_chunks(), frames.lines)
     for start in range(0, documents.num_rows, _AT_ONCE):
         rows = _rows(_Document._make, documents.slice(start, _AT_ONCE))
@@ -159,9 +173,34 @@ def _party(row: _Document, lines: list[_Line]) -> Payload:
     return Party(address=address, attributes=attributes, **fields)
 
 
+def _order(row: _Document, lines: list[_Line]) -> Payload:
+    goods = row.goods or {}
+    return PurchaseOrder(
+        row.doc_key, row.number, row.party_key, goods["supplier"], goods["legal_entity"], row.currency,
+        from_minor(row.total_minor, row.currency), row.business_date, goods["status"] or "", row.due_date,
+    )  # fmt: skip
+
+
+def _order_line(row: _Document, lines: list[_Line]) -> Payload:
+    goods = row.goods or {}
+    return OrderLine(
+        row.doc_key, goods["parent_key"], goods["order"], goods["line"], goods["item"] or "", goods["quantity"],
+        goods["unit_price"], from_minor(row.total_minor, row.currency), row.currency, row.due_date,
+    )  # fmt: skip
+
+
+def _receipt(row: _Document, lines: list[_Line]) -> Payload:
+    goods = row.goods or {}
+    return GoodsReceipt(
+        row.doc_key, goods["parent_key"], row.number, goods["order"], goods["line"], goods["quantity"], row.currency,
+        row.business_date,
+    )  # fmt: skip
+
+
 _PAYLOADS = {
     "customer_invoice": _invoice, "customer_payment": _payment, "supplier_invoice": _bill, "business_relation": _party,
-    "customer": _party, "customer_domain": _party, "supplier": _party,
+    "customer": _party, "customer_domain": _party, "supplier": _party, "purchase_order": _order,
+    "purchase_order_line": _order_line, "goods_receipt": _receipt,
 }  # fmt: skip
 
 
@@ -176,7 +215,11 @@ def _payload_lines(row: _Document, lines: list[_Line]) -> tuple[Line, ...]:
 
 def _needs(row: _Document, lines: list[_Line]) -> tuple[str, ...]:
     """Document keys and facts that come first, each once."""
+    if row.goods is not None:
+        return (row.goods["parent_key"] or row.party_key,)
     if row.party is not None:
+        if row.related_key == STANDS_ALONE:
+            return ()
         relation = f"{row.party_key}{RELATION}"
         return {"business_relation": (), "customer_domain": (row.party_key,)}.get(row.kind, (relation,))
     party = (row.party_key,) if row.kind == "supplier_invoice" else (row.party_key, f"{row.party_key}{DOMAIN}")
@@ -185,8 +228,13 @@ def _needs(row: _Document, lines: list[_Line]) -> tuple[str, ...]:
 
 
 def _control(row: _Document, lines: list[_Line]) -> tuple[ControlLine, ...]:
-    if row.party is not None:
-        return ()
+    if row.party is not None or row.kind == "purchase_order":
+        return ()  # an order's amounts are its lines'
+    if row.goods is not None:
+        account = ORDERED if row.kind == "purchase_order_line" else RECEIVED
+        pieces = to_minor(row.goods["quantity"], PIECES)
+        return (ControlLine(row.goods["order"], account, "", row.total_minor),
+                ControlLine(row.goods["order"], f"{account}{QUANTITY}", "", pieces))  # fmt: skip
     sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     # What the customer owes and what cash came in are debits; revenue, tax and what we owe are credits.
     if row.kind == "customer_payment":

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, false, or_, select
 
 from st_pipelines.database.schema import control_line, document_version, posting, posting_need
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.documents.procurement import measure
 from st_pipelines.posting.waiting import Wait, waits
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.sides import Side, side
@@ -180,7 +181,8 @@ def _control_lines(
             row = standing[line["posting_id"]]
             yield {
                 "doc_key": row["doc_key"], "copy_id": copies[row["doc_key"]], "company": row["company"],
-                "currency": row["currency"], "business_date": date.fromisoformat(row["business_date"]),
+                "currency": measure(line["gl_account"], row["currency"]),
+                "business_date": date.fromisoformat(row["business_date"]),
                 **{name: line[name] for name in ("business_unit", "gl_account", "cost_center", "amount_minor")},
             }  # fmt: skip
 

@@ -9,12 +9,14 @@ from typing import Any
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import InvalidAmount, minor_unit, round_to_minor, to_minor
+from st_pipelines.documents.procurement import measure
 from st_pipelines.reconciliation.amounts import NO_CURRENCY
 from st_pipelines.reconciliation.sides import NOT_MAPPED, Side, side
 
 # A held document without accounts still has a total. It is shown on the side where its lines would be:
 # revenue is a credit, cash and cost are debits.
-_SENSE = {"customer_invoice": -1, "customer_payment": 1, "supplier_invoice": 1}
+_SENSE = {"customer_invoice": -1, "customer_payment": 1, "supplier_invoice": 1, "purchase_order_line": 1,
+          "goods_receipt": 1}  # fmt: skip
 
 KINDS_WITH_MONEY = tuple(_SENSE)
 
@@ -66,7 +68,8 @@ def _lines(document: MappedDocument) -> Iterator[Mapping[str, Any]]:
         return
     for line in document.control:
         yield common | {"business_unit": line.business_unit, "gl_account": line.gl_account,
-                        "cost_center": line.cost_center, "amount_minor": line.amount_minor}  # fmt: skip
+                        "cost_center": line.cost_center, "amount_minor": line.amount_minor,
+                        "currency": measure(line.gl_account, currency)}  # fmt: skip
 
 
 def _currency_and_total(document: MappedDocument) -> tuple[str, int]:

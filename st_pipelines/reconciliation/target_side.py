@@ -12,6 +12,7 @@ from typing import Any
 
 from st_pipelines.documents.mapped import ControlLine
 from st_pipelines.documents.money import to_minor
+from st_pipelines.documents.procurement import measure
 from st_pipelines.posting.claimed import void_ref
 from st_pipelines.posting.target import Found
 from st_pipelines.reconciliation.sides import Side, side
@@ -84,7 +85,8 @@ def _lines(one: Found, key: str, cost_centers: CostCenters, units: Units) -> Ite
         if unit:
             own.add(unit)
             yield common | {"business_unit": unit, "gl_account": line.gl_account, "cost_center": line.cost_center,
-                            "amount_minor": line.amount_minor}  # fmt: skip
+                            "amount_minor": line.amount_minor,
+                            "currency": measure(line.gl_account, one.currency)}  # fmt: skip
         else:
             without[line.gl_account, line.cost_center].append(line)
     for (account, cost_center), some in without.items():

@@ -28,6 +28,9 @@ _NEEDED_FIELDS: dict[str, tuple[str, ...]] = {
                   "analysisLimitation"),
     "costCentre": ("description", "isActive"),
     "period": ("startDate", "endDate", "isOpen"),
+    "purchaseOrder": ("supplier", "currency", "site", "orderDate", "status"),
+    "purchaseOrderLine": ("item", "quantity", "price"),
+    "receipt": ("quantity", "unitCost", "receiptDate"),
 }  # fmt: skip
 _NEEDED_KEYS: dict[str, tuple[str, ...]] = {
     "customerDomain": ("domain", "code"),
@@ -35,6 +38,9 @@ _NEEDED_KEYS: dict[str, tuple[str, ...]] = {
     "customerPayment": _VOUCHER_KEYS,
     "supplierInvoice": _VOUCHER_KEYS,
     "period": ("entity", "year", "period"),
+    "purchaseOrder": ("domain", "code"),
+    "purchaseOrderLine": ("domain", "order", "line"),
+    "receipt": ("domain", "receiver", "order", "line"),
 }
 _NEEDED_NESTED: dict[str, dict[str, tuple[str, ...]]] = {
     "customerInvoice": {"postingLines": _LINE_FIELDS, "taxes": ("taxCode", "amount")},

@@ -19,7 +19,7 @@ from st_pipelines.systems.qad.wire_values import read_date
 ENTITIES = {
     "gl_accounts": "glAccount", "cost_centers": "costCentre", "sub_accounts": "subAccount", "tax_codes": "taxCode",
     "credit_terms": "creditTerms", "daybooks": "daybook", "gl_periods": "period", "customers": "customer",
-    "suppliers": "supplier",
+    "suppliers": "supplier", "sites": "site",
 }  # fmt: skip
 
 _CODE: dict[str, pa.DataType] = {"code": pa.string(), "description": pa.string(), "is_active": pa.bool_()}

@@ -119,6 +119,7 @@ class Profile(_Strict):
 
     profile_version: Literal[1]
     instance_name: str = ""
+    erp_source: str = ""
     currency: Currency
     language: str = Field(default="en", pattern=r"^[a-z]{2}$")
     invoices: Invoices

@@ -1,0 +1,78 @@
+"""ServiceNow as a target: reference data and posting port. Invariant: every name of the tenant comes from the profile."""
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import Opened, Tables, TargetSide
+
+if TYPE_CHECKING:
+    from st_pipelines.mapping.reference import Reference
+    from st_pipelines.posting.target import Target
+
+REFERENCE = {"legal_entities": "Legal entities, by the company code of the ERP."}
+
+
+def _connect(opened: Opened) -> Any:
+    from st_pipelines.systems.servicenow.connect import connect
+    from st_pipelines.systems.servicenow.profile_file import load_profile
+    from st_pipelines.systems.servicenow.proof import Proof
+    from st_pipelines.systems.servicenow.side import Instance
+
+    client = connect(opened.connection, opened.engine, opened.keyring)
+    profile = load_profile(opened.integration.folder / opened.integration.target.profile)
+    domain = _domains(opened.integration)[0]
+    quiet = float(opened.connection.settings.get("quiet_period_s", 120.0))
+    return Instance(client, profile, Proof(client), f"QAD:{domain}", quiet)
+
+
+def _read_reference(client: Any, entity: str) -> pa.Table:
+    from st_pipelines.systems.servicenow.legal_entities import read_legal_entities
+
+    assert entity in REFERENCE
+    return read_legal_entities(client)
+
+
+def _as_target(client: Any) -> "Target":
+    from st_pipelines.systems.servicenow.post import ServiceNowTarget
+
+    return ServiceNowTarget(client)
+
+
+def _mapping_reference(own: Tables, source: Tables) -> "Reference":
+    from st_pipelines.mapping.reference import of_codes
+
+    return of_codes(legal_entities=own["legal_entities"])
+
+
+def _ping(client: Any, integration: Integration) -> list[str]:
+    from st_pipelines.systems.servicenow.legal_entities import faults
+
+    return faults(client, integration.target.companies)
+
+
+def _contradictions(integration: Integration) -> list[str]:
+    from st_pipelines.systems.servicenow.profile_file import load_profile
+
+    profile, name = load_profile(integration.folder / integration.target.profile), integration.target.profile
+    found = []
+    if list(integration.target.companies) != [profile.instance_name]:
+        found.append(f"target.companies names {', '.join(integration.target.companies)}, and {name} is for the instance "
+                     f"{profile.instance_name!r}. To do: write the instance's name into both")  # fmt: skip
+    if not profile.erp_source:
+        found.append(f"{name} has no erp_source. To do: the name of the ERP source in ServiceNow")
+    if len(domains := _domains(integration)) > 1:
+        found.append(f"source.companies lie in {len(domains)} domains ({', '.join(domains)}), and order numbers are "
+                     "unique in one only. To do: an integration with an ERP source of its own for each")  # fmt: skip
+    return found
+
+
+def _domains(integration: Integration) -> list[str]:
+    return sorted({name.partition("_")[0] for name in integration.source.companies})
+
+
+TARGET = TargetSide(
+    system="servicenow", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
+    mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
+)  # fmt: skip

@@ -1,0 +1,175 @@
+"""Suppliers, purchase orders, their lines and goods receipts on their way to a procurement system. Invariant: nothing
+is guessed: a site without a legal entity or an order state without a row holds the document.
+
+Row by row, unlike the financial rules (ADR 5): a document is one row here, and its rules are three look-ups.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from st_pipelines.documents.frames import MAPPED_DOCUMENT, MAPPED_LINE
+from st_pipelines.documents.money import PIECES, InvalidAmount, to_minor
+from st_pipelines.mapping.frames import MappedFrames
+from st_pipelines.mapping.reference import Reference
+from st_pipelines.mapping.rows import STANDS_ALONE
+from st_pipelines.mapping.tables import Mapping as Tables
+
+Row = dict[str, Any]
+Hold = tuple[str, str, str, str]  # code, key, detail, cure
+_DEFAULTS: Row = {field.name: "" if field.type == pa.string() else 0 if field.type == pa.int64() else None
+                  for field in MAPPED_DOCUMENT}  # fmt: skip
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True)
+class ProcurementOptions:
+    """``company``: the pinned instance. ``currencies``: those that are taken; others are held."""
+
+    company: str
+    currencies: Collection[str]
+
+
+def map_suppliers(parties: pa.Table, tables: Tables, reference: Reference, options: ProcurementOptions) -> MappedFrames:
+    """``parties``: schema ``PARTY_SOURCE``. An inactive supplier stays and is inactive: it is retired, not deleted."""
+
+    def made(row: Row) -> tuple[Row, Hold | None]:
+        currency = next(iter(options.currencies))
+        party = {
+            **{name: row[name] or "" for name in ("street", "unit", "city", "state", "zip", "country", "email", "phone")},
+            "role": row["role"], "doc_key": row["doc_key"], "name": row["name"], "currency": currency,
+            "is_active": bool(row["is_active"]), "terms": "", "tax_code": "", "is_taxable": True, "party_type": "",
+            "attributes": [("number", row["source_id"])],
+        }  # fmt: skip
+        hold = None if (row["name"] or "").strip() else ("name.missing", row["doc_key"], "the supplier has no name",
+                                                         "Give its business relation a name.")  # fmt: skip
+        return {"number": row["source_id"], "party_key": row["doc_key"], "related_key": STANDS_ALONE, "party": party,
+                "currency": currency, "text": row["name"] or "", "business_date": _day(row)}, hold  # fmt: skip
+
+    return _frames("suppliers", "supplier", parties, options, made)
+
+
+def map_orders(orders: pa.Table, tables: Tables, reference: Reference, options: ProcurementOptions) -> MappedFrames:
+    """``orders``: schema ``ORDER_SOURCE``."""
+
+    def made(row: Row) -> tuple[Row, Hold | None]:
+        entity, hold = _legal_entity(row, tables, reference)
+        status, unmapped = _status(row, tables)
+        goods = {"supplier": row["supplier"], "legal_entity": entity, "status": status, "order": row["number"]}
+        missing = None if row["supplier_key"] else ("supplier.missing", row["number"], "the order names no supplier",
+                                                    "Enter the supplier on the order.")  # fmt: skip
+        return {"number": row["number"], "party_key": row["supplier_key"], "due_date": row["due_date"],
+                "business_date": row["order_date"], "goods": goods, **_money(row)}, missing or hold or unmapped  # fmt: skip
+
+    return _frames("purchase_orders", "purchase_order", orders, options, made)
+
+
+def map_order_lines(lines: pa.Table, tables: Tables, reference: Reference, options: ProcurementOptions) -> MappedFrames:
+    """``lines``: schema ``ORDER_LINE_SOURCE``."""
+
+    def made(row: Row) -> tuple[Row, Hold | None]:
+        goods = {"parent_key": row["order_key"], "order": row["order"], "line": row["line"], "item": row["item"],
+                 "quantity": row["quantity"], "unit_price": row["unit_price"]}  # fmt: skip
+        return {"number": f"{row['order']}-{row['line']}", "business_date": row["order_date"], "goods": goods,
+                "due_date": row["due_date"], **_money(row)}, _uncounted(row)  # fmt: skip
+
+    return _frames("purchase_order_lines", "purchase_order_line", lines, options, made)
+
+
+def map_receipts(receipts: pa.Table, tables: Tables, reference: Reference, options: ProcurementOptions) -> MappedFrames:
+    """``receipts``: schema ``RECEIPT_SOURCE``. Negative ones are corrections, documents like the others."""
+
+    def made(row: Row) -> tuple[Row, Hold | None]:
+        goods = {"parent_key": row["line_key"], "order": row["order"], "line": row["line"], "quantity": row["quantity"]}
+        return {"number": row["number"], "business_date": row["received"], "goods": goods,
+                **_money(row)}, _uncounted(row)  # fmt: skip
+
+    return _frames("receipts", "goods_receipt", receipts, options, made)
+
+
+def _frames(
+    flow: str, kind: str, rows: pa.Table, options: ProcurementOptions,
+    made: Callable[[Row], tuple[Row, Hold | None]],
+) -> MappedFrames:  # fmt: skip
+    found = [_document(flow, kind, row, options, made) for row in rows.sort_by("doc_key").to_pylist()]
+    return MappedFrames(pa.Table.from_pylist(found, MAPPED_DOCUMENT), MAPPED_LINE.empty_table())
+
+
+def _document(flow: str, kind: str, row: Row, options: ProcurementOptions,
+              made: Callable[[Row], tuple[Row, Hold | None]]) -> Row:  # fmt: skip
+    columns, hold = made(row)
+    hold = next(_held(row, columns, kind, options), hold)
+    if columns["business_date"] is None:
+        columns["business_date"] = date(1970, 1, 1)
+    holds = dict(zip(("hold_code", "hold_key", "hold_detail", "hold_cure"), hold or ("",) * 4, strict=True))
+    return {
+        **_DEFAULTS, **columns, **holds, "flow": flow, "kind": kind, "doc_key": row["doc_key"],
+        "company": options.company, "modified_on": row["modified_on"], "disposition": "held" if hold else "ready",
+        "source_sha256": _digest(row),
+    }  # fmt: skip
+
+
+def _held(row: Row, columns: Row, kind: str, options: ProcurementOptions) -> Iterator[Hold]:
+    """What stops a document of any kind; the first counts."""
+    if row["unreadable"]:
+        yield "unreadable", row["doc_key"], row["unreadable"], "Correct the record at its source."
+    if columns["business_date"] is None:
+        yield "date.missing", row["doc_key"], "the record has no date", "Enter its date at its source."
+    if columns["currency"] not in options.currencies:
+        yield ("currency.not_taken", columns["currency"], f"the document is in {columns['currency'] or 'no currency'}",
+               "Name the currency under options.currencies in integration.yaml.")  # fmt: skip
+
+
+def _money(row: Row) -> Row:
+    """An amount that cannot be read, or not be shown in its currency, is held for another reason already."""
+    try:
+        minor = to_minor(row["amount"], row["currency"]) if row["amount"] is not None else 0
+    except InvalidAmount:
+        minor = 0
+    return {"currency": row["currency"] or "XXX", "total_minor": minor}
+
+
+def _uncounted(row: Row) -> Hold | None:
+    try:
+        if row["quantity"] is not None:
+            to_minor(row["quantity"], PIECES)
+    except InvalidAmount:
+        return ("quantity.unreadable", row["doc_key"], f"the quantity {row['quantity']} has too many decimals",
+                "Correct the quantity at its source.")  # fmt: skip
+    return None
+
+
+def _legal_entity(row: Row, tables: Tables, reference: Reference) -> tuple[str, Hold | None]:
+    site, day = row["site"] or "", row["order_date"]
+    for one in tables.rows("sites"):
+        if one["site"] == site and (day is None or one.first <= day <= one.last):
+            entity = one["legal_entity"]
+            if not reference.legal_entities.get(entity, False):
+                return entity, ("legal_entity.unknown", entity, f"legal entity {entity} is not active in the target",
+                                f"Load it there, or correct sites.csv:{one.line}.")  # fmt: skip
+            return entity, None
+    return "", ("site.no_row", site, f"site {site or '(blank)'} has no legal entity",
+                f"Add a row for site {site} to sites.csv.")  # fmt: skip
+
+
+def _status(row: Row, tables: Tables) -> tuple[str, Hold | None]:
+    state = row["status"] or ""
+    for one in tables.rows("order_states"):
+        if one["order_status"] == state:
+            return one["status"], None
+    return "", ("order_state.no_row", state, f"the order state {state or '(blank)'} has no row",
+                "Say in order_states.csv what it is in the target.")  # fmt: skip
+
+
+def _day(row: Row) -> Any:
+    """Parties have no business date: the day on which they were modified."""
+    return row["modified_on"].astimezone(UTC).date() if row["modified_on"] is not None else None
+
+
+def _digest(row: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_encode({name: value for name, value in row.items() if name != "modified_on"})).hexdigest()
