@@ -22,7 +22,7 @@ Name = Annotated[str, typer.Argument(help="Name of the connection.")]
 @answering
 def add(
     name: Name,
-    system: Annotated[str, typer.Option("--system", help="servicetitan or qad")] = "",
+    system: Annotated[str, typer.Option("--system", help="servicetitan, qad or servicenow")] = "",
     given: Annotated[
         str, typer.Option("--from", help="JSON file with settings and secrets; - for standard input.")
     ] = "",

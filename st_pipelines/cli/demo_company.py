@@ -40,6 +40,15 @@ SANDBOX_CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] =
         {"base_url": "{address}", "client_id": "qad-client", "quiet_period_s": 1.0},
         {"username": "api.user", "password": "api.password"},
     ),
+    "servicenow": (
+        {"base_url": "{address}", "settle_s": 1.0, "quiet_period_s": 1.0, "rate_per_s": 1000.0},
+        {"client_id": "sn-client", "client_secret": "sn-secret"},
+    ),
+}
+
+# What a system must have in it, or how its instance is set up, where it is a source or target of that kind.
+SANDBOX_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "servicenow": {"procurement": "yes", "currency_reading": "pair"},
 }
 
 
@@ -68,7 +77,10 @@ def demo_company(
     if integration is None:
         raise LookupError(f"there is no integration {name!r} under {settings.mappings}")
     systems = (integration.source.system, integration.target.system)
-    with running_sandbox(home / "sandbox", systems=systems, size=size, month=month, ticking=ticking) as sandbox:
+    options = SANDBOX_OPTIONS.get(integration.target.system, {})
+    with running_sandbox(
+        home / "sandbox", systems=systems, size=size, month=month, ticking=ticking, settings=options
+    ) as sandbox:
         _connect(integration, settings, sandbox)
         yield DemoCompany(integration, settings, sandbox)
 

@@ -20,6 +20,7 @@ from st_pipelines.cli.output import Usage
 # What each system signs in with; asked for in a terminal where no file was given.
 SECRETS: Mapping[str, tuple[str, ...]] = {
     "servicetitan": ("app_key", "client_id", "client_secret"),
+    "servicenow": ("client_id", "client_secret"),
     "qad": ("username", "password"),
 }
 LARGEST = 1_000_000

@@ -1,4 +1,4 @@
-"""ServiceNow as a target: reference data and posting port. Invariant: every name of the tenant comes from the profile."""
+"""ServiceNow as a target: reference data, posting port. Invariant: every name of the tenant comes from the profile."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +58,8 @@ def _contradictions(integration: Integration) -> list[str]:
     profile, name = load_profile(integration.folder / integration.target.profile), integration.target.profile
     found = []
     if list(integration.target.companies) != [profile.instance_name]:
-        found.append(f"target.companies names {', '.join(integration.target.companies)}, and {name} is for the instance "
-                     f"{profile.instance_name!r}. To do: write the instance's name into both")  # fmt: skip
+        found.append(f"target.companies names {', '.join(integration.target.companies)}, and {name} is for the "
+                     f"instance {profile.instance_name!r}. To do: write the instance's name into both")  # fmt: skip
     if not profile.erp_source:
         found.append(f"{name} has no erp_source. To do: the name of the ERP source in ServiceNow")
     if len(domains := _domains(integration)) > 1:

@@ -24,6 +24,7 @@ Row = dict[str, Any]
 Hold = tuple[str, str, str, str]  # code, key, detail, cure
 _DEFAULTS: Row = {field.name: "" if field.type == pa.string() else 0 if field.type == pa.int64() else None
                   for field in MAPPED_DOCUMENT}  # fmt: skip
+_CONTACT = ("street", "unit", "city", "state", "zip", "country", "email", "phone")
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -41,7 +42,7 @@ def map_suppliers(parties: pa.Table, tables: Tables, reference: Reference, optio
     def made(row: Row) -> tuple[Row, Hold | None]:
         currency = next(iter(options.currencies))
         party = {
-            **{name: row[name] or "" for name in ("street", "unit", "city", "state", "zip", "country", "email", "phone")},
+            **{name: row[name] or "" for name in _CONTACT},
             "role": row["role"], "doc_key": row["doc_key"], "name": row["name"], "currency": currency,
             "is_active": bool(row["is_active"]), "terms": "", "tax_code": "", "is_taxable": True, "party_type": "",
             "attributes": [("number", row["source_id"])],
@@ -63,8 +64,9 @@ def map_orders(orders: pa.Table, tables: Tables, reference: Reference, options: 
         goods = {"supplier": row["supplier"], "legal_entity": entity, "status": status, "order": row["number"]}
         missing = None if row["supplier_key"] else ("supplier.missing", row["number"], "the order names no supplier",
                                                     "Enter the supplier on the order.")  # fmt: skip
-        return {"number": row["number"], "party_key": row["supplier_key"], "due_date": row["due_date"],
-                "business_date": row["order_date"], "goods": goods, **_money(row)}, missing or hold or unmapped  # fmt: skip
+        columns = {"number": row["number"], "party_key": row["supplier_key"], "due_date": row["due_date"],
+                   "business_date": row["order_date"], "goods": goods, **_money(row)}  # fmt: skip
+        return columns, missing or hold or unmapped
 
     return _frames("purchase_orders", "purchase_order", orders, options, made)
 

@@ -53,7 +53,7 @@ _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
         "Supplier company name > supplier @erp_company_code",
         "Order type > purchase_order_type", "Payment term > payment_term @payment_term",
         "Cost center > cost_center @code", "Purchasing organization > purchasing_entity @erp_number",
-        "Expected delivery date > expected_delivery")),
+        "Order date > created", "Expected delivery date > expected_delivery")),
     ("Order line stage", "sn_fcms_intg_imp_order_line", "sn_shop_purchase_order_line", (
         "ERP PO number > purchase_order * !erp_number", "ERP PO line number > erp_line_number *",
         "ERP source > erp_source * !name", "Product name > product_name", "Short description > short_description",

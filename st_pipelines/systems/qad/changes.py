@@ -2,7 +2,7 @@
 the days that it may belong to; a record too many costs nothing, because a version that is known plans nothing (L11).
 
 QAD keeps a date and, apart, the seconds of the day, in the server's zone (reference/qad.md C2). A profile without
-``lastModified`` cannot be asked: then every reading is the whole list, and the ledger's content hash tells what changed.
+``lastModified`` cannot be asked: then every reading is the whole list, and the ledger's content hash tells what moved.
 Asked is «from this date on», without an end: rows can join such an answer while it is paged, but none can leave it.
 """
 

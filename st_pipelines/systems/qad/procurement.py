@@ -32,8 +32,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         *_STAMP, *((name, _S) for name in ("set", "code", "name", "street", "unit", "city", "state", "zip", "country",
                                            "tax_id", "email", "phone", "terms")), ("is_active", _B)]),
     "purchase_orders": pa.schema([
-        *_STAMP, *((name, _S) for name in ("number", "supplier_set", "supplier", "site", "currency", "terms", "status")),
-        ("order_date", _D), ("due_date", _D)]),
+        *_STAMP, *((name, _S) for name in ("number", "supplier_set", "supplier", "site", "currency", "terms",
+                                           "status")), ("order_date", _D), ("due_date", _D)]),
     "purchase_order_lines": pa.schema([
         *_STAMP, *((name, _S) for name in ("number", "line", "item", "site", "gl_account", "cost_center")),
         ("quantity", AMOUNT), ("price", AMOUNT), ("due_date", _D)]),
@@ -158,11 +158,12 @@ def _orders(client: QadClient, since: datetime, read_at: datetime) -> Read:
         for number, some in of_orders.items():
             for record in some:
                 span = modified(record, line, profile, read_at)
-                lines.append((_typed(record, line, profile, books, span, {
+                row = _typed(record, line, profile, books, span, {
                     "number": number, "line": _text(record, line, "line"), "item": _text(record, line, "item"),
                     "site": _text(record, line, "site"), "gl_account": _text(record, line, "glAccount"),
                     "cost_center": _text(record, line, "costCentre"),
-                }, amounts=("quantity", "quantity", "price", "price"), dates=("due_date", "dueDate")), span, record))  # fmt: skip
+                }, amounts=("quantity", "quantity", "price", "price"), dates=("due_date", "dueDate"))  # fmt: skip
+                lines.append((row, span, record))
     return {"purchase_orders": orders, "purchase_order_lines": lines}
 
 
@@ -175,11 +176,13 @@ def _receipts(client: QadClient, since: datetime, read_at: datetime) -> Read:
         heads = _first(_of_values(client, "purchaseOrder", books, "code", numbers))
         for record in came:
             number, span = str(record[receipt.wire("order")]), modified(record, receipt, profile, read_at)
+            amounts, dates = ("quantity", "quantity", "unit_cost", "unitCost"), ("received", "receiptDate")
             row = _typed(record, receipt, profile, books, span, {
-                "receiver": _text(record, receipt, "receiver"), "number": number, "line": _text(record, receipt, "line"),
+                "receiver": _text(record, receipt, "receiver"), "number": number,
+                "line": _text(record, receipt, "line"),
                 "currency": _text(heads[number], header, "currency") if number in heads else "",
                 "packing_slip": _text(record, receipt, "packingSlip"),
-            }, amounts=("quantity", "quantity", "unit_cost", "unitCost"), dates=("received", "receiptDate"))  # fmt: skip
+            }, amounts=amounts, dates=dates)  # fmt: skip
             if number not in heads:
                 row["unreadable"] = row["unreadable"] or f"its purchase order {number} cannot be read"
             rows.append((row, span, record))

@@ -1,8 +1,8 @@
 """Landed QAD tables as ERP-neutral frames: parties, orders, lines, receipts. Invariant: a key holds the codes that QAD
 itself identifies the record by, and two records never share one.
 
-``QAD:10USA:purchase_order:PR000001``, ``…:purchase_order_line:PR000001-2``, ``…:goods_receipt:RC000007-2``: receiver and
-line, which QAD keeps unique in a domain.
+``QAD:10USA:purchase_order:PR000001``, ``…:purchase_order_line:PR000001-2``, ``…:goods_receipt:RC000007-2``: receiver
+and line, which QAD keeps unique in a domain.
 """
 
 from collections import defaultdict

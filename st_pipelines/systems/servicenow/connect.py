@@ -28,7 +28,8 @@ WAITED_OUT_S = 3  # the last seconds of a token, in which asking gives the same 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Seconds. ``rate_per_s``: what the rate rules of the instance leave to this user (they count by the hour);
-    ``at_once``: requests in flight, about 4 a user. ``import_deadline_s``: how long an import set may take."""
+    ``at_once``: requests in flight, about 4 a user. ``import_deadline_s``: how long an import set may take;
+    ``quiet_period_s``: how long one that was cut off may still be applied."""
 
     base_url: str
     username: str = ""
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     settle_s: float = 30.0
     overlap_s: float = 120.0
     import_deadline_s: float = 300.0
+    quiet_period_s: float = 120.0
 
 
 def connect(connection: Connection, engine: Engine, keyring: Keyring) -> ServiceNow:

@@ -11,8 +11,8 @@ from st_pipelines.systems.servicenow.proof import Proof
 
 @dataclass(frozen=True)
 class Instance:
-    """``prefix``: ``QAD:<domain>``, of the one domain that the integration reads. ``quiet_period_s``: how long an import
-    that was cut off may still be applied."""
+    """``prefix``: ``QAD:<domain>``, of the one domain that the integration reads. ``quiet_period_s``: how long an
+    import that was cut off may still be applied."""
 
     client: ServiceNow
     profile: Profile

@@ -1,5 +1,5 @@
-"""Documents as rows of the Source-to-Pay staging tables. Invariant: a row holds only columns that the profile names, and
-everything that a record is identified by.
+"""Documents as rows of the Source-to-Pay staging tables. Invariant: a row holds only columns that the profile names,
+and everything that a record is identified by.
 
 An empty field never empties its target there, so an empty value is neither sent nor compared.
 """

@@ -1,4 +1,4 @@
-"""Suppliers, orders, lines and receipts as the instance holds them now, by their external reference. Invariant: a record
+"""Suppliers, orders, lines and receipts as the instance holds them now, by their reference. Invariant: a record
 counts only if it shows the very keys that were asked for and our ERP source; one that may not be read is an error.
 
 The reference is not stored there: a record is known by ERP number and ERP source, from which the reference follows.
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from st_pipelines.documents.keys import coded, codes_of
 from st_pipelines.documents.mapped import ControlLine
-from st_pipelines.documents.money import PIECES, CONTEXT, round_to_minor, to_minor
+from st_pipelines.documents.money import CONTEXT, PIECES, round_to_minor, to_minor
 from st_pipelines.documents.procurement import ORDERED, QUANTITY, RECEIVED
 from st_pipelines.posting.target import CannotRender, Found
 from st_pipelines.systems.servicenow import values
@@ -23,9 +23,7 @@ from st_pipelines.systems.servicenow.staging_rows import ENTITY
 from st_pipelines.systems.servicenow.tables import select
 
 SYS_ID = "sys_id"
-_OF_SOURCE = "source"
-# What a record is found by: the column of its own table; a line by the record of its order.
-_PARENT = {"purchase_order_line": ("purchase_orders", "order_id", "order")}
+_OF_SOURCE = "erp"
 Keys = tuple[str, ...]
 
 
@@ -153,13 +151,12 @@ def _found(instance: Instance, kind: str, company: str, reference: str, row: Row
     table = instance.profile.table(ENTITY[kind])
     content = {name: _value(instance, kind, row, name) for name in table.columns}
     number = content.get("number") or "-".join(_keys(instance, kind, row))
-    common = {"kind": kind, "company": company, "external_ref": reference, "target_id": _text(row, SYS_ID),
-              "number": number}  # fmt: skip
+    common = kind, company, reference, _text(row, SYS_ID), number
     if kind == "supplier":
-        return Found(**common, content=content)
+        return Found(*common, content=content)
     if kind == "purchase_order":
         currency, total = _money(instance, content["amount"])
-        return Found(**common, business_date=_day(content["order_date"]), currency=currency, total=total,
+        return Found(*common, business_date=_day(content["order_date"]), currency=currency, total=total,
                      content=content | {"amount": f"{total:f}", "currency": currency})  # fmt: skip
     quantity = values.amount(content["quantity"]) or Decimal(0)
     if kind == "purchase_order_line":
@@ -173,7 +170,7 @@ def _found(instance: Instance, kind: str, company: str, reference: str, row: Row
         order, account, day = content["order"], RECEIVED, _day(content["received"])
     control = (ControlLine(order, account, "", to_minor(total, currency)),
                ControlLine(order, f"{account}{QUANTITY}", "", to_minor(quantity, PIECES)))  # fmt: skip
-    return Found(**common, business_date=day, currency=currency, total=total, control=control, content=content)
+    return Found(*common, business_date=day, currency=currency, total=total, control=control, content=content)
 
 
 def _value(instance: Instance, kind: str, row: Row, name: str) -> str:
