@@ -23,12 +23,19 @@ def choice(table: str, element: str, value: str, label: str, inactive: str = "fa
 
 def fill(hostile: Hostile, profile: Profile) -> None:
     """Every table and column that the profile names, choices, modules, roles, maps: nothing is missing."""
-    hostile.add_table("sn_fin_supplier", ["name", "erp_source", "erp_company_code"], unique=("erp_company_code",))
-    hostile.add_table("sn_fin_legal_entity", ["erp_company_code"])
+    hostile.add_table("sn_fin_erp_source", ["name"])
+    hostile.add_table("sn_fin_supplier", ["name", "erp_source", "erp_company_code", "street", "city", "state", "zip",
+                                          "country", "status"], unique=("erp_company_code",))  # fmt: skip
+    hostile.add_table("sn_fin_legal_entity", ["erp_company_code", "name", "active"])
     hostile.add_table("cmn_cost_center", ["code", "name", "valid_from", "valid_to"])
     hostile.add_table("sn_fin_gl_account", ["number", "account_name", "inactive"])
-    hostile.add_table("sn_shop_order", ["supplier", "status", "total_amount"])
-    hostile.add_table("sn_shop_purchase_order", ["erp_number"], extends="sn_shop_order", unique=("erp_number",))
+    hostile.add_table("sn_shop_order", ["supplier", "status", "total_amount", "created", "legal_entity"])
+    hostile.add_table(
+        "sn_shop_purchase_order",
+        ["erp_number", "erp_source", "expected_delivery"],
+        extends="sn_shop_order",
+        unique=("erp_number",),
+    )
     hostile.add_table(
         "sn_shop_purchase_order_line",
         [
@@ -38,9 +45,14 @@ def fill(hostile: Hostile, profile: Profile) -> None:
             "received_quantity",
             "invoiced_quantity",
             "total_line_amount",
+            "erp_source",
+            "product_name",
+            "unit_price",
+            "expected_delivery_date",
         ],
     )
-    hostile.add_table("sn_shop_receipt", ["erp_gr_number", "purchase_order_line", "quantity_received", "status"],
+    hostile.add_table("sn_shop_receipt", ["erp_gr_number", "purchase_order_line", "quantity_received", "status", "received",
+                                          "erp_source"],
                       unique=("erp_gr_number",))  # fmt: skip
     hostile.add_table("sn_shop_invoice", [
         "number", "state", "type", "supplier", "supplier_invoice_number", "invoice_date", "invoice_amount",
@@ -49,7 +61,7 @@ def fill(hostile: Hostile, profile: Profile) -> None:
     hostile.add_table("sn_shop_invoice_line", [
         "invoice", "number", "line_description", "invoiced_quantity", "line_unit_price", "line_amount", "tax_amount",
         "purchase_order", "order_line", "cost_center", "ledger_account"])  # fmt: skip
-    refers = {"supplier": "sn_fin_supplier", "purchase_order": "sn_shop_purchase_order", "invoice": "sn_shop_invoice",
+    refers = {"erp_source": "sn_fin_erp_source", "supplier": "sn_fin_supplier", "purchase_order": "sn_shop_purchase_order", "invoice": "sn_shop_invoice",
               "order_line": "sn_shop_purchase_order_line", "purchase_order_line": "sn_shop_purchase_order_line",
               "legal_entity": "sn_fin_legal_entity", "cost_center": "cmn_cost_center",
               "ledger_account": "sn_fin_gl_account"}  # fmt: skip
@@ -73,6 +85,7 @@ def fill(hostile: Hostile, profile: Profile) -> None:
     tables["sys_transform_entry"] = [
         {"map": f"map{place}", "source_field": one.column(key), "target_field": key, "coalesce": "true"}
         for place, one in enumerate(profile.staging.values()) for key in one.key]  # fmt: skip
+    tables["sn_fin_legal_entity"].append(record("1", erp_company_code="10USACO", name="Texas", active="true"))
     tables["cmn_cost_center"].append(record("1", code="4100", name="Shop", valid_from="", valid_to=""))
     tables["sn_fin_gl_account"].append(record("1", number="5000", account_name="Materials", inactive="false"))
 
