@@ -23,19 +23,12 @@ def choice(table: str, element: str, value: str, label: str, inactive: str = "fa
 
 def fill(hostile: Hostile, profile: Profile) -> None:
     """Every table and column that the profile names, choices, modules, roles, maps: nothing is missing."""
-    hostile.add_table("sn_fin_erp_source", ["name"])
-    hostile.add_table("sn_fin_supplier", ["name", "erp_source", "erp_company_code", "street", "city", "state", "zip",
-                                          "country", "status"], unique=("erp_company_code",))  # fmt: skip
+    hostile.add_table("sn_fin_supplier", ["name", "erp_source", "erp_company_code"], unique=("erp_company_code",))
     hostile.add_table("sn_fin_legal_entity", ["erp_company_code", "name", "active"])
     hostile.add_table("cmn_cost_center", ["code", "name", "valid_from", "valid_to"])
     hostile.add_table("sn_fin_gl_account", ["number", "account_name", "inactive"])
-    hostile.add_table("sn_shop_order", ["supplier", "status", "total_amount", "created", "legal_entity"])
-    hostile.add_table(
-        "sn_shop_purchase_order",
-        ["erp_number", "erp_source", "expected_delivery"],
-        extends="sn_shop_order",
-        unique=("erp_number",),
-    )
+    hostile.add_table("sn_shop_order", ["supplier", "status", "total_amount"])
+    hostile.add_table("sn_shop_purchase_order", ["erp_number"], extends="sn_shop_order", unique=("erp_number",))
     hostile.add_table(
         "sn_shop_purchase_order_line",
         [
@@ -45,14 +38,9 @@ def fill(hostile: Hostile, profile: Profile) -> None:
             "received_quantity",
             "invoiced_quantity",
             "total_line_amount",
-            "erp_source",
-            "product_name",
-            "unit_price",
-            "expected_delivery_date",
         ],
     )
-    hostile.add_table("sn_shop_receipt", ["erp_gr_number", "purchase_order_line", "quantity_received", "status", "received",
-                                          "erp_source"],
+    hostile.add_table("sn_shop_receipt", ["erp_gr_number", "purchase_order_line", "quantity_received", "status"],
                       unique=("erp_gr_number",))  # fmt: skip
     hostile.add_table("sn_shop_invoice", [
         "number", "state", "type", "supplier", "supplier_invoice_number", "invoice_date", "invoice_amount",
@@ -61,7 +49,7 @@ def fill(hostile: Hostile, profile: Profile) -> None:
     hostile.add_table("sn_shop_invoice_line", [
         "invoice", "number", "line_description", "invoiced_quantity", "line_unit_price", "line_amount", "tax_amount",
         "purchase_order", "order_line", "cost_center", "ledger_account"])  # fmt: skip
-    refers = {"erp_source": "sn_fin_erp_source", "supplier": "sn_fin_supplier", "purchase_order": "sn_shop_purchase_order", "invoice": "sn_shop_invoice",
+    refers = {"supplier": "sn_fin_supplier", "purchase_order": "sn_shop_purchase_order", "invoice": "sn_shop_invoice",
               "order_line": "sn_shop_purchase_order_line", "purchase_order_line": "sn_shop_purchase_order_line",
               "legal_entity": "sn_fin_legal_entity", "cost_center": "cmn_cost_center",
               "ledger_account": "sn_fin_gl_account"}  # fmt: skip

@@ -10,7 +10,7 @@ from st_pipelines.systems.http.errors import SystemFault
 from st_pipelines.systems.servicenow.profile import ProfileFault
 from st_pipelines.systems.servicenow.side import Instance
 from st_pipelines.systems.servicenow.staging_rows import ENTITY
-from st_pipelines.systems.servicenow.standing_records import every
+from st_pipelines.systems.servicenow.standing_records import columns_of, every
 from st_pipelines.systems.servicenow.values import flag
 
 SCHEMA = pa.schema([("code", pa.string()), ("description", pa.string()), ("is_active", pa.bool_())])
@@ -34,7 +34,7 @@ def faults(instance: Instance, companies: Sequence[str]) -> list[str]:
         for entity in ENTITY.values():
             staging = instance.profile.into(entity)
             lands_in = instance.profile.table(staging.lands_in)
-            own = [column for column in lands_in.columns.values() if "." not in column]
+            own = [column for column in columns_of(instance, entity).values() if "." not in column]
             for table, columns in ((staging.table, list(staging.columns.values())), (lands_in.table, own)):
                 try:
                     instance.proof.columns(table, columns)

@@ -75,7 +75,8 @@ class Table(_Strict):
 class Staging(_Strict):
     """One staging table. ``lands_in``: the entity of ``tables`` that its transform map fills; ``key``: the columns that
     coalesce. ``insert_multiple``: whether first loads may send many rows at once (``names``: the instance takes column
-    names there, which an administrator sets in sys_rest_insert_multiple)."""
+    names there, which an administrator sets in sys_rest_insert_multiple). ``read_back``: columns of the record that it
+    makes, beside those of ``tables``, which are compared with what was sent."""
 
     table: TableName
     lands_in: str
@@ -83,6 +84,7 @@ class Staging(_Strict):
     assumed: frozenset[str] = Field(default=frozenset(), strict=False)
     key: tuple[str, ...] = Field(min_length=1, strict=False)
     insert_multiple: Literal["off", "names"] = "off"
+    read_back: dict[str, Path] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -15,7 +15,7 @@ from st_pipelines.documents.procurement import ORDERED, QUANTITY, RECEIVED
 from st_pipelines.posting.target import CannotRender, Found
 from st_pipelines.systems.servicenow import values
 from st_pipelines.systems.servicenow.answers import Row, Untrusted
-from st_pipelines.systems.servicenow.profile import Table
+from st_pipelines.systems.servicenow.profile import ProfileFault
 from st_pipelines.systems.servicenow.proof import AT_ONCE
 from st_pipelines.systems.servicenow.query import AllOf, above, all_of, between, one_of, query
 from st_pipelines.systems.servicenow.side import Instance
@@ -25,6 +25,19 @@ from st_pipelines.systems.servicenow.tables import select
 SYS_ID = "sys_id"
 _OF_SOURCE = "erp"
 Keys = tuple[str, ...]
+
+
+def columns_of(instance: Instance, name: str) -> Mapping[str, str]:
+    """Our name to the record's column: the table's, and what is read back of what was sent."""
+    back = instance.profile.staging[name].read_back if name in instance.profile.staging else {}
+    return {**instance.profile.table(name).columns, **back}
+
+
+def _column(instance: Instance, name: str, column: str) -> str:
+    found = columns_of(instance, name).get(column)
+    if found is None:
+        raise ProfileFault(f"staging.{name}.read_back: {column} is missing, without which nothing can be read back")
+    return found
 
 
 def keys_of(reference: str) -> Keys:
@@ -91,11 +104,11 @@ def _lines_of(instance: Instance, orders: Sequence[str]) -> list[Row]:
 def _asked(instance: Instance, name: str, column: str, wanted: Sequence[str]) -> list[Row]:
     """All rows with one of these values. Raises ``Untrusted`` for any other row, or where some may not be read."""
     table, rows = instance.profile.table(name), list[Row]()
-    field = table.column(column)
+    field = _column(instance, name, column)
     known = instance.proof.columns(table.table, [field, SYS_ID])
     for start in range(0, len(wanted), AT_ONCE):
         block = wanted[start : start + AT_ONCE]
-        for row in _pages(instance, table, all_of(one_of(known[field], block))):
+        for row in _pages(instance, name, all_of(one_of(known[field], block))):
             held = _text(row, field)
             if held not in block:
                 raise instance.client.fault(
@@ -108,9 +121,9 @@ def _asked(instance: Instance, name: str, column: str, wanted: Sequence[str]) ->
 
 def _between(instance: Instance, name: str, column: str, low: str, high: str) -> list[Row]:
     table = instance.profile.table(name)
-    field = table.column(column)
+    field = _column(instance, name, column)
     known = instance.proof.columns(table.table, [field, SYS_ID])
-    rows = list(_pages(instance, table, all_of(between(known[field], low, high))))
+    rows = list(_pages(instance, name, all_of(between(known[field], low, high))))
     for row in rows:
         if not low <= _text(row, field) <= high:
             raise instance.client.fault(Untrusted, f"asked for {field} from {low} to {high}, got {_text(row, field)!r}",
@@ -118,11 +131,11 @@ def _between(instance: Instance, name: str, column: str, low: str, high: str) ->
     return rows
 
 
-def _pages(instance: Instance, table: Table, base: AllOf) -> Iterator[Row]:
+def _pages(instance: Instance, name: str, base: AllOf) -> Iterator[Row]:
     """All of them, ordered by sys_id. Rights are applied after the limit, so the count decides whether it is all."""
     client, last, limit = instance.client, "", instance.client.reading.page_rows
+    table, shown = instance.profile.table(name), list(dict.fromkeys([SYS_ID, *columns_of(instance, name).values()]))
     known = instance.proof.columns(table.table, [SYS_ID])
-    shown = list(dict.fromkeys([SYS_ID, *table.columns.values()]))
     while True:
         asked = base + all_of(above(known[SYS_ID], last)) if last else base
         answer = select(client, table.table, query(asked, order_by=[known[SYS_ID]]), shown, limit=limit)
@@ -148,8 +161,7 @@ def _keys(instance: Instance, kind: str, row: Row) -> Keys:
 
 
 def _found(instance: Instance, kind: str, company: str, reference: str, row: Row) -> Found:
-    table = instance.profile.table(ENTITY[kind])
-    content = {name: _value(instance, kind, row, name) for name in table.columns}
+    content = {name: _value(instance, kind, row, name) for name in columns_of(instance, ENTITY[kind])}
     number = content.get("number") or "-".join(_keys(instance, kind, row))
     common = kind, company, reference, _text(row, SYS_ID), number
     if kind == "supplier":
@@ -174,7 +186,7 @@ def _found(instance: Instance, kind: str, company: str, reference: str, row: Row
 
 
 def _value(instance: Instance, kind: str, row: Row, name: str) -> str:
-    return _text(row, instance.profile.table(ENTITY[kind]).column(name))
+    return _text(row, _column(instance, ENTITY[kind], name))
 
 
 def _text(row: Row, column: str) -> str:
@@ -218,5 +230,5 @@ def _number(text: str) -> Decimal | None:
 
 def every(instance: Instance, name: str) -> list[dict[str, str]]:
     """All rows of a small table by our own names of its columns."""
-    table = instance.profile.table(name)
-    return [{ours: _text(row, theirs) for ours, theirs in table.columns.items()} for row in _pages(instance, table, ())]
+    columns = columns_of(instance, name)
+    return [{ours: _text(row, theirs) for ours, theirs in columns.items()} for row in _pages(instance, name, ())]
