@@ -52,8 +52,8 @@ REFERENCE = {
 DAILY = (
     SourceEntity("suppliers", "Suppliers of which QAD changed the record or its business relation that day.",
                  ("suppliers",)),
-    SourceEntity("purchase_orders", "Purchase orders of which the header or a line changed that day, with all lines.",
-                 ("purchase_orders", "purchase_order_lines")),
+    SourceEntity("purchase_orders", "Purchase orders of which the header or a line changed that day, with all "
+                 "lines and their suppliers.", ("purchase_orders", "purchase_order_lines", "order_suppliers")),
     SourceEntity("receipts", "Rows of goods receipts entered that day; corrections are negative.", ("receipts",)),
 )  # fmt: skip
 SOURCE_REFERENCE = {"sites": "Sites: the key of the legal entity."}

@@ -57,7 +57,7 @@ ROAD = Road(
     flows=(
         Flow(
             "suppliers", "Suppliers with name and address; retired ones are inactive.",
-            reads=("suppliers",), joins=(), map=_suppliers, kinds=("supplier",),
+            reads=("suppliers", "purchase_orders"), joins=(), map=_suppliers, kinds=("supplier",),
         ),
         Flow(
             "purchase_orders", "Headers of purchase orders.",

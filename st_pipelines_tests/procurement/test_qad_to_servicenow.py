@@ -113,3 +113,13 @@ def test_a_site_without_a_legal_entity_holds_its_orders_and_names_the_row(tmp_pa
             )).scalars().all()  # fmt: skip
         assert company.run(LIFE).sent == 0
     assert held and all("sites.csv" in reason or "site 200" in reason for reason in held)
+
+
+def test_a_supplier_that_was_last_touched_on_another_day_comes_with_its_orders(tmp_path: Path) -> None:
+    with buyer(tmp_path) as company:
+        september = days_between(date(2026, 9, 1), date(2026, 9, 30))  # QAD stamped its suppliers in November
+        assert not company.run(september).stopped
+        with company.session() as session, session.engine.connect() as connection:
+            states = connection.execute(text("SELECT DISTINCT state FROM posting")).scalars().all()
+        assert states == ["posted"] and company.state("servicenow", "sn_shop_purchase_order")
+        assert company.month(MONTHS[0]).is_clean

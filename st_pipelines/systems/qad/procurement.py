@@ -1,5 +1,6 @@
 """Suppliers, purchase orders with their lines, and goods receipts, landed by day of modification. Invariant: an order
-comes with all of its lines, whichever of them changed, and a receipt with the currency of its order.
+comes with all of its lines, whichever of them changed, and with its supplier, whenever that was last modified; a
+receipt comes with the currency of its order.
 
 A record that cannot be read is kept with the reason in ``unreadable``, so that its document is held and not lost.
 """
@@ -24,10 +25,10 @@ from st_pipelines.systems.qad.party_records import get_parties, reference_of
 from st_pipelines.systems.qad.profile import Entity, Profile
 from st_pipelines.systems.qad.wire_values import canonical, read_amount, read_date
 
-LAYER = "source"
+LAYER, NAMED = "source", "order_suppliers"
 _S, _B, _D = pa.string(), pa.bool_(), pa.date32()
 _STAMP = [("domain", _S), ("unreadable", _S), ("modified_on", INSTANT)]
-SCHEMAS: Mapping[str, pa.Schema] = {
+SCHEMAS: dict[str, pa.Schema] = {
     "suppliers": pa.schema([
         *_STAMP, *((name, _S) for name in ("set", "code", "name", "street", "unit", "city", "state", "zip", "country",
                                            "tax_id", "email", "phone", "terms")), ("is_active", _B)]),
@@ -41,7 +42,9 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         *_STAMP, *((name, _S) for name in ("receiver", "number", "line", "currency", "packing_slip")),
         ("quantity", AMOUNT), ("unit_cost", AMOUNT), ("received", _D)]),
 }  # fmt: skip
-TABLES = {"suppliers": ("suppliers",), "purchase_orders": ("purchase_orders", "purchase_order_lines"),
+SCHEMAS[NAMED] = SCHEMAS["suppliers"]
+TABLES = {"suppliers": ("suppliers",),
+          "purchase_orders": ("purchase_orders", "purchase_order_lines", "order_suppliers"),
           "receipts": ("receipts",)}  # fmt: skip
 
 Row = dict[str, Any]
@@ -71,9 +74,12 @@ def extract_days(
     known = client.profile.entity(_ENTITY[entity]).has(MODIFIED)
     landed = {}
     for key in sorted(windows):
-        whole = {of for rows in read.values() for row, span, _ in rows if key in days_of(span, wide, known)
-                 for of in [_owner(row)]}  # fmt: skip
+        whole = {_owner(row) for table, rows in read.items() if table != NAMED for row, span, _ in rows
+                 if key in days_of(span, wide, known)}  # fmt: skip
         chosen = {table: [one for one in rows if _owner(one[0]) in whole] for table, rows in read.items()}
+        if NAMED in read:
+            named = {row["supplier"] for row, _, _ in chosen["purchase_orders"]}
+            chosen[NAMED] = [one for one in read[NAMED] if one[0]["code"] in named]
         landed[key] = _write(store, integration, entity, key, chosen)
     yield landed
 
@@ -105,7 +111,6 @@ def _write(store: Store, integration: str, entity: str, key: str, chosen: Read) 
 def _suppliers(client: QadClient, since: datetime, read_at: datetime) -> Read:
     """A supplier has changed when its business relation has."""
     supplier, relation = client.profile.entity("supplier"), client.profile.entity("businessRelation")
-    rows: list[tuple[Row, Span, Record]] = []
     for books in domains(client)[:1]:  # both belong to sets that the domains share
         held = {str(one[supplier.wire("code")]): one for one in modified_since(client, "supplier", books, since)}
         moved = {
@@ -114,23 +119,32 @@ def _suppliers(client: QadClient, since: datetime, read_at: datetime) -> Read:
         field = supplier.wire("businessRelation")
         of_moved = by_values(client, "supplier", books, field, moved, _set(client, supplier)) if moved else {}
         held |= {str(one[supplier.wire("code")]): one for some in of_moved.values() for one in some}
-        shared_set = client.profile.workspace.shared_sets[supplier.shared_set or ""]
-        references = {reference_of(shared_set, "vendor", code): code for code in held}
-        for reference, party in get_parties(client, "vendor", references).items():
-            record = held[references[reference]]
-            spans = [modified(record, supplier, client.profile, read_at)]
-            if (of := str(record.get(field))) in moved:
-                spans.append(modified(moved[of], relation, client.profile, read_at))
-            span = max(spans)
-            address = party.address
-            rows.append(({
-                "domain": books.domain, "unreadable": "", "modified_on": span[0], "set": shared_set,
-                "code": references[reference], "name": party.name, "street": address.street, "unit": address.unit,
-                "city": address.city, "state": address.state, "zip": address.zip, "country": address.country,
-                "tax_id": party.tax_id, "email": next(iter(party.emails), ""), "phone": next(iter(party.phones), ""),
-                "terms": _text(record, supplier, "creditTerms"), "is_active": party.is_active,
-            }, span, record))  # fmt: skip
-    return {"suppliers": rows}
+        return {"suppliers": _supplier_rows(client, books, held, moved, read_at)}
+    return {"suppliers": []}
+
+
+def _supplier_rows(
+    client: QadClient, books: Company, held: Mapping[str, Record], moved: Mapping[str, Record], read_at: datetime
+) -> list[tuple[Row, Span, Record]]:
+    """``held``: supplier records by code; ``moved``: relations that changed, by code."""
+    supplier, relation = client.profile.entity("supplier"), client.profile.entity("businessRelation")
+    shared_set = client.profile.workspace.shared_sets[supplier.shared_set or ""]
+    references = {reference_of(shared_set, "vendor", code): code for code in held}
+    rows: list[tuple[Row, Span, Record]] = []
+    for reference, party in get_parties(client, "vendor", references).items():
+        record, address = held[references[reference]], party.address
+        spans = [modified(record, supplier, client.profile, read_at)]
+        if (of := str(record.get(supplier.wire("businessRelation")))) in moved:
+            spans.append(modified(moved[of], relation, client.profile, read_at))
+        span = max(spans)
+        rows.append(({
+            "domain": books.domain, "unreadable": "", "modified_on": span[0], "set": shared_set,
+            "code": references[reference], "name": party.name, "street": address.street, "unit": address.unit,
+            "city": address.city, "state": address.state, "zip": address.zip, "country": address.country,
+            "tax_id": party.tax_id, "email": next(iter(party.emails), ""), "phone": next(iter(party.phones), ""),
+            "terms": _text(record, supplier, "creditTerms"), "is_active": party.is_active,
+        }, span, record))  # fmt: skip
+    return rows
 
 
 def _orders(client: QadClient, since: datetime, read_at: datetime) -> Read:
@@ -143,6 +157,7 @@ def _orders(client: QadClient, since: datetime, read_at: datetime) -> Read:
     shared_set = profile.workspace.shared_sets.get(profile.entity("supplier").shared_set or "", "")
     orders: list[tuple[Row, Span, Record]] = []
     lines: list[tuple[Row, Span, Record]] = []
+    named: list[tuple[Row, Span, Record]] = []
     for books in domains(client):
         heads = {str(one[header.wire("code")]): one for one in modified_since(client, "purchaseOrder", books, since)}
         moved = {str(one[line.wire("order")]) for one in modified_since(client, "purchaseOrderLine", books, since)}
@@ -164,7 +179,13 @@ def _orders(client: QadClient, since: datetime, read_at: datetime) -> Read:
                     "cost_center": _text(record, line, "costCentre"),
                 }, amounts=("quantity", "quantity", "price", "price"), dates=("due_date", "dueDate"))  # fmt: skip
                 lines.append((row, span, record))
-    return {"purchase_orders": orders, "purchase_order_lines": lines}
+        supplier = profile.entity("supplier")
+        codes = {row["supplier"] for row, _, _ in orders if row["domain"] == books.domain} - {""}
+        asked = (
+            by_values(client, "supplier", books, supplier.wire("code"), codes, _set(client, supplier)) if codes else {}
+        )
+        named += _supplier_rows(client, books, _first(asked), {}, read_at)
+    return {"purchase_orders": orders, "purchase_order_lines": lines, NAMED: named}
 
 
 def _receipts(client: QadClient, since: datetime, read_at: datetime) -> Read:

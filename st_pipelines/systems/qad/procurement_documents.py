@@ -27,11 +27,14 @@ def key(domain: str, kind: str, *codes: str) -> str:
 
 
 def suppliers(tables: Tables) -> pa.Table:
-    """Schema ``PARTY_SOURCE``; ``source_id`` is QAD's supplier code."""
+    """Schema ``PARTY_SOURCE``; ``source_id`` is QAD's supplier code. Those that were modified, and those that the day's
+    orders name."""
+    every = {(row["set"], row["code"]): row for table in ("order_suppliers", "suppliers")
+             for row in tables[table].to_pylist()}  # fmt: skip
     rows = [
         {**dict.fromkeys(PARTY_SOURCE.names), **row, "doc_key": key(row["set"], "vendor", row["code"]),
          "source_id": row["code"], "role": "vendor"}
-        for row in tables["suppliers"].to_pylist()
+        for row in every.values()
     ]  # fmt: skip
     return _table(rows, PARTY_SOURCE)
 
