@@ -19,6 +19,7 @@ from st_pipelines.cli.demo_progress import watching
 ST_READS = {"method": "GET", "path": "/v2/tenant/"}
 ST_MARKS = {"method": "POST", "path": "/markasexported"}
 QAD_WRITES = {"method": "POST", "path": "/api/erp/"}
+SN_IMPORTS = {"method": "POST", "path": "/api/now/import/"}
 
 # What goes wrong with --faults, per system. Every switch has a seed: the same run breaks in the same places.
 FAULTS: dict[str, list[dict[str, Any]]] = {
@@ -35,6 +36,13 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
         {"match": QAD_WRITES, "action": "throttle", "seconds": 1, "every": 60},
         {"match": QAD_WRITES, "action": "truncate", "probability": 0.02, "seed": 5},
         {"match": {"method": "GET", "path": "/api/"}, "action": "truncate", "probability": 0.01, "seed": 6},
+    ],
+    "servicenow": [
+        {"match": SN_IMPORTS, "action": "apply_then_drop", "probability": 0.05, "seed": 7},
+        {"match": SN_IMPORTS, "action": "status", "status": 500, "probability": 0.02, "seed": 8},
+        {"match": SN_IMPORTS, "action": "throttle", "seconds": 1, "every": 60},
+        {"match": SN_IMPORTS, "action": "truncate", "probability": 0.02, "seed": 9},
+        {"match": {"method": "GET", "path": "/api/now/table/"}, "action": "truncate", "probability": 0.02, "seed": 10},
     ],
 }  # fmt: skip
 
@@ -55,20 +63,21 @@ def run_days(company: DemoCompany, first: date, last: date, progress: Console) -
 def run_days_through_faults(company: DemoCompany, first: date, last: date, progress: Console) -> None:
     """The same with every failure switch on: the first run is killed with SIGKILL in the middle of posting; then runs
     follow until one succeeds. The switches stay on throughout."""
-    for system, faults in FAULTS.items():
-        for fault in faults:
+    systems = [system for system in FAULTS if system in company.sandbox.addresses]
+    for system in systems:
+        for fault in FAULTS[system]:
             armed = httpx.post(f"{_origin(company.sandbox[system])}/_sandbox/faults", json={"count": None, **fault})
             armed.raise_for_status()
     try:
         for attempt in count(1):
-            killed_at = r"invoices: \d+ claimed, [1-9]\d* posted so far" if attempt == 1 else ""
-            progress.print(f"run {attempt}" + (" (will be killed while it posts invoices)" if killed_at else ""))
+            killed_at = r"(invoices|receipts): \d+ claimed, [1-9]\d* posted so far" if attempt == 1 else ""
+            progress.print(f"run {attempt}" + (" (will be killed while it posts)" if killed_at else ""))
             if _run_in_child(company.integration.name, first, last, killed_at):
                 return
             if attempt == MOST_RUNS:
                 raise RuntimeError(f"no run succeeded in {MOST_RUNS}; open Dagster on {company.settings.home}/dagster")
     finally:
-        for system in FAULTS:
+        for system in systems:
             address = f"{_origin(company.sandbox[system])}/_sandbox/faults"
             for fault in httpx.get(address).json()["faults"]:
                 progress.print(

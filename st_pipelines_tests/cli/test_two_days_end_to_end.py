@@ -17,7 +17,7 @@ from st_pipelines.cli.demo_company import SANDBOX_CONNECTIONS
 from st_pipelines.sandbox.books import Books
 from st_pipelines.sandbox.server import running_sandbox
 from st_pipelines_tests.cli.command import CommandLine, command_line
-from st_pipelines_tests.conftest import REPOSITORY
+from st_pipelines_tests.integrations.company import only_demo_qad
 
 DAYS = ("--from", "2026-10-01", "--to", "2026-10-02")
 
@@ -39,7 +39,7 @@ def connected(run: CommandLine) -> Iterator[None]:
 @pytest.fixture
 def run(tmp_path: Path) -> CommandLine:
     ready = command_line(tmp_path)
-    ready.environment["ST_PIPELINES_MAPPINGS"] = str(REPOSITORY / "mappings")
+    ready.environment["ST_PIPELINES_MAPPINGS"] = str(only_demo_qad(tmp_path))
     assert ready.here("connections", "new-key").code == 0
     return ready
 

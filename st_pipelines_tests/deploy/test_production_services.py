@@ -102,7 +102,8 @@ def production(postgres_url: str, tmp_path: Path) -> Iterator[Production]:
     with running_sandbox(tmp_path / "sandbox", size="small") as sandbox:
         engine = open_database(ledger)
         vault = Vault(engine, load_keyring({}, home / "keys" / "master.key"))
-        for system, (given, secrets) in SANDBOX_CONNECTIONS.items():
+        for system in ("servicetitan", "qad"):
+            given, secrets = SANDBOX_CONNECTIONS[system]
             address = sandbox[system]
             filled = {name: value.format(address=address) if isinstance(value, str) else value
                       for name, value in given.items()}  # fmt: skip

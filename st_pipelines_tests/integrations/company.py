@@ -79,7 +79,8 @@ class Company:
         engine = open_database(self.settings.ledger_url)
         upgrade(engine)
         vault = Vault(engine, load_keyring({}, key_file))
-        for system, (given, secrets) in SANDBOX_CONNECTIONS.items():
+        for system in ("servicetitan", "qad"):
+            given, secrets = SANDBOX_CONNECTIONS[system]
             settings = {name: value.format(address=self.sandbox[system]) if isinstance(value, str) else value
                         for name, value in given.items()}  # fmt: skip
             if system == "qad":
@@ -332,7 +333,7 @@ def started(
     home: Path,
     *,
     copied_from: Path | None = None,
-    mappings: Path = DEMO.parent,
+    mappings: Path | None = None,
     database_url: str = "",
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Company]:
@@ -340,9 +341,18 @@ def started(
     if copied_from is not None:
         shutil.copytree(copied_from, home, ignore=shutil.ignore_patterns("*.db-wal", "*.db-shm"))
     with running_sandbox(home / "sandbox", size="small", settings=settings) as sandbox:
-        company = Company(home, sandbox, mappings, database_url)
+        company = Company(home, sandbox, mappings or only_demo_qad(home), database_url)
         company.connect()
         yield company
+
+
+def only_demo_qad(home: Path) -> Path:
+    """A mappings folder with the demo company alone: a command that names no integration means it."""
+    folder = home / "mappings_of_one"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "demo_qad").exists():
+        (folder / "demo_qad").symlink_to(DEMO)
+    return folder
 
 
 def copied_mappings(folder: Path) -> Path:
