@@ -123,3 +123,12 @@ def test_a_supplier_that_was_last_touched_on_another_day_comes_with_its_orders(t
             states = connection.execute(text("SELECT DISTINCT state FROM posting")).scalars().all()
         assert states == ["posted"] and company.state("servicenow", "sn_shop_purchase_order")
         assert company.month(MONTHS[0]).is_clean
+
+
+def test_the_same_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    with buyer(tmp_path, database_url=postgres_url) as company:
+        first = company.run()
+        assert first.sent == company.writes("servicenow") and not first.stopped
+        assert company.run().sent == 0
+        assert company.received_in_servicenow() == company.received_in_qad()
+        assert all(company.month(month).is_clean for month in MONTHS)
