@@ -1,5 +1,6 @@
 """Without a browser the message names the command; in CI that is a failure, elsewhere the test is skipped."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ def test_ci_fails_and_a_laptop_skips(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "def test_it(browser_executable): pass\n"
     )
     command = [sys.executable, "-m", "pytest", "-n", "0", "-rsfE", "-p", "no:cacheprovider", "-c", "/dev/null", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}  # the tests are not installed
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert word.replace("failed", "error") in done.stdout or word in done.stdout, done.stdout
     assert chromium.BY_HAND in done.stdout.replace("\n", " ")
 

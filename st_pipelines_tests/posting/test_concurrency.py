@@ -108,8 +108,12 @@ class Counted(FakeTarget):
         with self._count:
             self.under_way += 1
             self.widths.append(self.under_way)
-            said = self.says(len(self.widths))
+            number = len(self.widths)
+            said = self.says(number)
             self._count.notify_all()
+            self._count.wait_for(
+                lambda: len(self.widths) >= self.max_concurrency, timeout=10 if number <= self.max_concurrency else 0
+            )
             self._count.wait_for(lambda: self.under_way >= self.max_concurrency, timeout=0.02)
         try:
             return said if said is not None else super().send(write)
