@@ -38,9 +38,9 @@ def rendered(number: int, page_rows: int, whole: bool) -> bytes:
         cents = chance.randint(100, 900_000)
         row |= dict(zip(COLUMNS, (
             f"INVL{chance.randint(10**6, 10**7)}", f"{chance.getrandbits(128):032x}", text(chance, 6), "4",
-            f"{cents / 400:.2f}", f"{cents // 100}.{cents % 100:02d}", "8.25", f"PO{chance.randint(1000, 9999)}",
-            str(chance.randint(1, 9)), str(chance.randint(4000, 4999)), str(chance.randint(5000, 5999)), "EA", "",
-            f"CU-{chance.randint(1000, 9000)}"), strict=True))  # fmt: skip
+            f"{cents // 400}.{cents // 4 % 100:02d}", f"{cents // 100}.{cents % 100:02d}", "8.25",
+            f"PO{chance.randint(1000, 9999)}", str(chance.randint(1, 9)), str(chance.randint(4000, 4999)),
+            str(chance.randint(5000, 5999)), "EA", "", f"CU-{chance.randint(1000, 9000)}"), strict=True))  # fmt: skip
         made.append({name: {"display_value": held, "value": held} for name, held in row.items()} if whole else row)
     return json.dumps(made, separators=(",", ":")).encode()
 
