@@ -1,4 +1,4 @@
-"""Supplier invoices. Invariant: the lines add up to the gross amount, exactly."""
+"""Supplier invoices. Invariant: the lines add up to the gross amount, exactly, matched ones among them."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,6 +6,22 @@ from decimal import Decimal
 import msgspec
 
 from st_pipelines.documents.lines import Line
+
+
+class OrderMatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What a bill takes of one order line: pieces as invoiced, at the invoice's price, in the bill's currency.
+    ``sequence``: the bill's line of kind ``matched`` that carries the money."""
+
+    sequence: int
+    order: str
+    line: str
+    quantity: Decimal
+    unit_price: Decimal
+
+
+def cover_key(doc_key: str) -> str:
+    """The fact that a bill with matches waits for: the books hold enough received goods that no invoice has taken."""
+    return f"{doc_key}:covered"
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bill"):
@@ -25,3 +41,4 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bill"):
     terms: str = ""
     purchase_order: str = ""
     summary: str = ""
+    matches: tuple[OrderMatch, ...] = ()

@@ -8,7 +8,8 @@ import msgspec
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One general-ledger line. ``amount`` is signed in the document's own sense: positive raises its total.
 
-    ``kind``: revenue, discount, tax, rounding (invoices); expense, tax, freight, other, rounding (bills).
+    ``kind``: revenue, discount, tax, rounding (invoices); expense, matched, tax, freight,
+    other, rounding (bills).
     """
 
     sequence: int

@@ -72,8 +72,11 @@ class Rounding(_Strict):
 
 
 class ControlAccounts(_Strict):
-    receivable: str
-    payable: str
+    """``received``: goods received and not invoiced, which an invoice with an order takes back."""
+
+    receivable: str = ""
+    payable: str = ""
+    received: str = ""
 
 
 class RunLimits(_Strict):

@@ -257,8 +257,8 @@ class Flow:
 @dataclass(frozen=True)
 class Road:
     """``tables``: the mapping tables that its flows join with. ``options``: those of ``integration.yaml`` that it reads
-    beside the ones that every road reads; ``needs``: of these the ones that must be given. ``coverage``: what of the
-    tables the reference data does not know any more."""
+    beside the ones that every road reads; ``needs``: of these the ones that must be given (``outer.inner``: one within
+    another). ``coverage``: what of the tables the reference data does not know any more."""
 
     source: SourceSide
     target: TargetSide

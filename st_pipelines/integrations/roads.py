@@ -4,6 +4,8 @@ Invariant: a new target is one line here, one file ``<source>_<target>.py`` and 
 ``integration.yaml`` may and must say follows from its road alone.
 """
 
+from pydantic import BaseModel
+
 from st_pipelines.integrations.qad_servicenow import ROAD as QAD_SERVICENOW
 from st_pipelines.integrations.registry import BrokenIntegration, Integration, IntegrationFile
 from st_pipelines.integrations.road import Road
@@ -32,10 +34,17 @@ def faults(integration: IntegrationFile) -> list[str]:
     found = [f"{part}.{name}: {'Field required' if name in wanted else f'{getattr(integration, part).system} has none'}"
              for part, (wanted, every) in pins.items() for name in sorted(every)
              if bool(getattr(getattr(integration, part), name)) != (name in wanted)]  # fmt: skip
-    found += [f"options.{name}: Field required" for name in road.needs if name not in given.model_fields_set]
+    found += [f"options.{name}: Field required" for name in road.needs if not _is_given(given, name)]
     found += [f"options.{name}: not an option from {pair[0]} to {pair[1]}"
               for name in sorted(given.model_fields_set - COMMON - road.options)]  # fmt: skip
     return found
+
+
+def _is_given(options: BaseModel, name: str) -> bool:
+    """``control_accounts.payable``: the setting within the setting."""
+    outer, _, inner = name.partition(".")
+    held = getattr(options, outer)
+    return outer in options.model_fields_set and (not inner or (held is not None and bool(getattr(held, inner))))
 
 
 def road_of(integration: Integration) -> Road:

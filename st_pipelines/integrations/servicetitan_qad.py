@@ -97,7 +97,7 @@ ROAD = Road(
     tables=FINANCIAL,
     options=frozenset({"currencies", "eligible_statuses", "control_accounts", "rounding", "bill_amount",
                        "second_witness", "mark_exported", "journal_sync", "witness_accounts"}),
-    needs=("control_accounts", "rounding"),
+    needs=("control_accounts.receivable", "control_accounts.payable", "rounding"),
     coverage=_coverage,
     flows=(
         Flow(

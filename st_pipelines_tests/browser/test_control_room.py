@@ -122,7 +122,7 @@ def test_an_asset_says_what_it_means_for_the_books(backfilled: "Page", keep: Kee
 
 def test_schedules_are_off_and_the_sensors_of_the_demo_listen(backfilled: "Page", keep: Keep) -> None:
     backfilled.goto("/automation", wait_until="domcontentloaded")
-    backfilled.get_by_text("At 12:30 AM").wait_for()
+    backfilled.get_by_role("link", name="demo_qad_sealing").first.wait_for()
     keep("9-automation")
 
     def is_on(name: str) -> bool:
