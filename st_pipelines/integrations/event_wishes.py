@@ -10,7 +10,7 @@ from st_pipelines.inbox.pending import Delivery
 from st_pipelines.integrations.road import EventSide, Flow
 from st_pipelines.integrations.session import Session
 
-Record = tuple[str, int]  # entity and id
+Record = tuple[str, str]  # entity and id
 
 
 @dataclass

@@ -169,7 +169,7 @@ class _Round:
             return [*self._prepare(records[:middle]), *self._prepare(records[middle:])]
 
     def _read_and_plan(self, records: Sequence[Record]) -> Prepared:
-        session, ids = self._session, dict[str, list[int]]()
+        session, ids = self._session, dict[str, list[str]]()
         for entity, record_id in records:
             ids.setdefault(entity, []).append(record_id)
         key, today = new_partition(session)

@@ -82,7 +82,7 @@ def refresh_reference(session: Session, side: str, entity: str) -> int:
     return rows
 
 
-def _named_ids(session: Session, entity: SourceEntity, key: str) -> Sequence[int]:
+def _named_ids(session: Session, entity: SourceEntity, key: str) -> Sequence[str]:
     """Ids that are read with the day whenever they were last modified: what its documents name, and what the source
     was told about. Marking a record moves its ``modifiedOn``; without this our own mark would take a posted document
     out of its day, and a day that is run again would look as if the books held too much."""
@@ -92,5 +92,5 @@ def _named_ids(session: Session, entity: SourceEntity, key: str) -> Sequence[int
     named = side.named_ids(entity.name, naming) if columns else ()
     if entity.name not in {flow.marks for flow in session.road.flows}:
         return named
-    told = [int(doc_key.rpartition(":")[2]) for doc_key in told_of(session.engine, name, entity.name, key)]
+    told = [side.id_of(doc_key) for doc_key in told_of(session.engine, name, entity.name, key)]
     return sorted({*named, *told})

@@ -78,7 +78,7 @@ def _connected(opened: Opened, profile: str, companies: Sequence[str]) -> Any:
 
 def _extract_days(
     client: Any, store: "Store", integration: Integration, entity: str, windows: Windows,
-    ids_by_day: Mapping[str, Sequence[int]],
+    ids_by_day: Mapping[str, Sequence[str]],
 ) -> Iterator[Mapping[str, ExtractedDay]]:  # fmt: skip
     from st_pipelines.systems.qad.procurement import extract_days
 
@@ -96,7 +96,7 @@ def _nothing_named(entity: str) -> Mapping[str, Sequence[str]]:
     return {}
 
 
-def _no_ids(entity: str, tables: Tables) -> Sequence[int]:
+def _no_ids(entity: str, tables: Tables) -> Sequence[str]:
     return ()
 
 

@@ -78,7 +78,16 @@ class ReadAgain(Protocol):
     @property
     def records(self) -> int: ...
     @property
-    def missing(self) -> Sequence[int]: ...
+    def missing(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class Reread:
+    """The same as a value, for a source that has ids of another type than text."""
+
+    pages: int
+    records: int
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class EventHint:
 
     event: str
     entity: str = ""
-    record_id: int = 0
+    record_id: str = ""
     reason: str = ""
 
 
@@ -98,9 +107,9 @@ class EventSide:
     hint: Callable[[str, bytes, Mapping[str, str]], EventHint]  # (event type, body, the company's own names)
     # (client, store, integration, partition, entities to fill, own ids by entity, where a feed is begun at most)
     reread: Callable[
-        [Any, "Store", Integration, str, Sequence[str], Mapping[str, Sequence[int]], datetime], Mapping[str, ReadAgain]
+        [Any, "Store", Integration, str, Sequence[str], Mapping[str, Sequence[str]], datetime], Mapping[str, ReadAgain]
     ]
-    document_key: Callable[[Integration, str, int], str]  # (…, entity, id); empty for what is no document of its own
+    document_key: Callable[[Integration, str, str], str]  # (…, entity, id); empty for what is no document of its own
 
 
 @dataclass(frozen=True)
@@ -172,9 +181,15 @@ class JournalTelling:
     tell: Callable[[Any, Any, bool, str], Any]
 
 
+def last_part(doc_key: str) -> str:
+    """The source's own id, where a key ends with it."""
+    return doc_key.rpartition(":")[2]
+
+
 @dataclass(frozen=True)
 class SourceSide:
-    """``pins``: the settings under ``source`` that name the tenant and its books, all of them needed."""
+    """``pins``: the settings under ``source`` that name the tenant and its books, all of them needed. Ids are text as
+    the source writes them; ``id_of``: the id by which a document of this key is read again."""
 
     system: str
     daily: tuple[SourceEntity, ...]
@@ -182,11 +197,11 @@ class SourceSide:
     connect: Callable[["Opened"], Any]
     # (client, store, integration, entity, windows, ids to read as well by partition key) -> partitions as they are done
     extract_days: Callable[
-        [Any, "Store", Integration, str, Windows, Mapping[str, Sequence[int]]], Iterator[Mapping[str, ExtractedDay]]
+        [Any, "Store", Integration, str, Windows, Mapping[str, Sequence[str]]], Iterator[Mapping[str, ExtractedDay]]
     ]
     extract_reference: Callable[[Any, "Store", Integration, str], int]
     naming_columns: Callable[[str], Mapping[str, Sequence[str]]]  # entity -> by table, what ``named_ids`` looks at
-    named_ids: Callable[[str, Tables], Sequence[int]]  # (entity, tables of the naming entities) -> ids to read as well
+    named_ids: Callable[[str, Tables], Sequence[str]]  # (entity, tables of the naming entities) -> ids to read as well
     ping: Callable[[Any, Integration], list[str]]  # faults, each with its cure; empty = all well
     # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one
     journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
@@ -196,6 +211,7 @@ class SourceSide:
     parties: PartySide | None = None
     takes_parties: PartyReturn | None = None
     pins: tuple[str, ...] = ("tenant",)
+    id_of: Callable[[str], str] = last_part
 
 
 @dataclass(frozen=True)

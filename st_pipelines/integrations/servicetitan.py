@@ -23,10 +23,12 @@ from st_pipelines.integrations.road import (
     PartyReturn,
     PartySide,
     ReadAgain,
+    Reread,
     SourceEntity,
     SourceSide,
     Tables,
     Windows,
+    last_part,
 )
 
 if TYPE_CHECKING:
@@ -69,10 +71,10 @@ def _naming_columns(entity: str) -> Mapping[str, Sequence[str]]:
     return naming_columns(entity)
 
 
-def _named_ids(entity: str, tables: Tables) -> Sequence[int]:
+def _named_ids(entity: str, tables: Tables) -> Sequence[str]:
     from st_pipelines.systems.servicetitan.named import named_ids
 
-    return named_ids(entity, tables)
+    return [str(one) for one in named_ids(entity, tables)]
 
 
 def _connect(opened: Opened) -> Any:
@@ -83,11 +85,13 @@ def _connect(opened: Opened) -> Any:
 
 def _extract_days(
     client: Any, store: "Store", integration: Integration, entity: str, windows: Windows,
-    ids_by_day: Mapping[str, Sequence[int]],
+    ids_by_day: Mapping[str, Sequence[str]],
 ) -> Iterator[Mapping[str, ExtractedDay]]:  # fmt: skip
     from st_pipelines.systems.servicetitan.extract_days import extract_days
+    from st_pipelines.systems.servicetitan.ids import numbers
 
-    return extract_days(client, store, integration.name, entity, windows, ids_by_day)
+    referenced = {key: numbers(ids) for key, ids in ids_by_day.items()}
+    return extract_days(client, store, integration.name, entity, windows, referenced)
 
 
 def _extract_reference(client: Any, store: "Store", integration: Integration, entity: str) -> int:
@@ -137,10 +141,9 @@ def _journal(opens: Callable[[], Any], integration: Integration, reference: Tabl
 
 def _mark(client: Any, entity: str, marks: Sequence[Mark]) -> Sequence[Marked]:
     from st_pipelines.systems.servicetitan import writeback
+    from st_pipelines.systems.servicetitan.ids import number
 
-    asked = [
-        writeback.Mark(int(one.doc_key.rpartition(":")[2]), one.external_id, told=one.told) for one in marks
-    ]  # fmt: skip
+    asked = [writeback.Mark(number(last_part(one.doc_key)), one.external_id, told=one.told) for one in marks]
     return writeback.mark_exported(client, entity, asked)
 
 
@@ -155,20 +158,23 @@ def _hint(event_type: str, body: bytes, names: Mapping[str, str]) -> EventHint:
 
     found = read_hint(event_type, body, names)
     if isinstance(found, Hint):
-        return EventHint(found.event, found.entity, found.record_id)
+        return EventHint(found.event, found.entity, str(found.record_id))
     return EventHint(found.event, reason=found.reason)
 
 
 def _reread(
     client: Any, store: "Store", integration: Integration, partition: str, entities: Sequence[str],
-    wanted: Mapping[str, Sequence[int]], feed_since: datetime,
+    wanted: Mapping[str, Sequence[str]], feed_since: datetime,
 ) -> Mapping[str, ReadAgain]:  # fmt: skip
+    from st_pipelines.systems.servicetitan.ids import numbers
     from st_pipelines.systems.servicetitan.reread import reread
 
-    return reread(client, store, integration.name, partition, entities, wanted, feed_since)
+    ids = {entity: numbers(some) for entity, some in wanted.items()}
+    read = reread(client, store, integration.name, partition, entities, ids, feed_since)
+    return {entity: Reread(one.pages, one.records, tuple(map(str, one.missing))) for entity, one in read.items()}
 
 
-def _document_key(integration: Integration, entity: str, record_id: int) -> str:
+def _document_key(integration: Integration, entity: str, record_id: str) -> str:
     from st_pipelines.systems.servicetitan.entities import DAILY as KNOWN
 
     kind = KNOWN[entity].document_type
