@@ -25,7 +25,8 @@ def cover_key(doc_key: str) -> str:
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bill"):
-    """``supplier_reference`` is the vendor's own invoice number, the identity that an accountant checks first."""
+    """``supplier_reference`` is the vendor's own invoice number, the identity that an accountant checks first.
+    ``supplier_code``: the target's own code of a supplier that it had all along; then ``vendor_key`` only names it."""
 
     doc_key: str
     number: str
@@ -42,3 +43,4 @@ class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bill"):
     purchase_order: str = ""
     summary: str = ""
     matches: tuple[OrderMatch, ...] = ()
+    supplier_code: str = ""

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.credentials.vault import Connection
+from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import Integration
@@ -229,6 +230,8 @@ class TargetSide:
     parties: PartySide | None = None
     # (a party's document, the linked record's id) -> the document as this target wants it for a record that is there
     as_linked: Callable[[MappedDocument, str], MappedDocument] | None = None
+    # (client, company, order lines) -> what its books know of each of them, in few requests; None: it keeps no receipts
+    goods: Callable[[Any, str, Collection[OrderLineKey]], Mapping[OrderLineKey, Goods]] | None = None
     pins: tuple[str, ...] = ("profile",)
 
 
@@ -255,7 +258,8 @@ class Flow:
     ``after``: flows that are posted first in a run (the ledger's needs decide all
     the same). ``facts``: what the day's records prove to have happened, for documents that wait for it. ``marks``: the
     daily entity whose records the source marks as exported; empty where it takes no marks for this kind. ``aligns``:
-    the role whose parties are matched with the target's before they are posted, and the kind that names them there."""
+    the role whose parties are matched with the target's before they are posted, and the kind that names them there.
+    ``takes_goods``: its documents take received goods of order lines; they wait until the target's books cover them."""
 
     name: str
     description: str
@@ -268,6 +272,7 @@ class Flow:
     facts: Callable[[SourceDay], Sequence[Fact]] | None = None
     marks: str = ""
     aligns: tuple[str, str] | None = None
+    takes_goods: bool = False
 
 
 @dataclass(frozen=True)
