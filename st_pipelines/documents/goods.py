@@ -1,5 +1,5 @@
-"""What the books know of the goods of one order line. Invariant: pieces only, and a correction has taken its pieces away
-already: ``received`` is a sum over receipts, never the existence of one (reliability L10).
+"""What the books know of the goods of one order line. Invariant: pieces only; ``received`` is a sum over receipts, in
+which a correction has taken its pieces away already, and never the existence of one (reliability L10).
 """
 
 from dataclasses import dataclass
