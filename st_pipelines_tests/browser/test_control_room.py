@@ -121,14 +121,14 @@ def test_an_asset_says_what_it_means_for_the_books(backfilled: "Page", keep: Kee
 
 
 def test_schedules_are_off_and_the_sensors_of_the_demo_listen(backfilled: "Page", keep: Keep) -> None:
+    from playwright.sync_api import expect
+
     backfilled.goto("/automation", wait_until="domcontentloaded")
-    backfilled.get_by_role("link", name="demo_qad_sealing").first.wait_for()
-    keep("9-automation")
-
-    def is_on(name: str) -> bool:
+    backfilled.get_by_text("At 12:30 AM").first.wait_for()
+    for name, is_on in (("alerts", True), ("demo_qad_sealing", False), ("demo_qad_events", True),
+                        ("dagster_history", False)):  # fmt: skip
         row = backfilled.locator("[data-index], tr").filter(has_text=name).last
-        return row.locator("input[type=checkbox]").last.is_checked()
-
-    assert [is_on(name) for name in ("alerts", "demo_qad_sealing", "demo_qad_events", "dagster_history")] == [
-        True, False, True, False,
-    ]  # fmt: skip
+        switch = row.locator("input[type=checkbox]").last
+        expect(switch).to_be_enabled()  # it is drawn before its state is known
+        expect(switch).to_be_checked(checked=is_on)
+    keep("9-automation")
