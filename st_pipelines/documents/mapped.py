@@ -13,12 +13,13 @@ from decimal import Decimal
 import msgspec
 
 from st_pipelines.documents.bill import Bill
+from st_pipelines.documents.codes import Code
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.payment import Payment
 from st_pipelines.documents.procurement import GoodsReceipt, OrderLine, PurchaseOrder
 
-Payload = Party | Invoice | Payment | Bill | PurchaseOrder | OrderLine | GoodsReceipt
+Payload = Party | Invoice | Payment | Bill | PurchaseOrder | OrderLine | GoodsReceipt | Code
 
 DISPOSITIONS = ("ready", "held", "nothing_to_post", "not_eligible", "void")
 
@@ -70,5 +71,11 @@ class MappedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def begins_from(self) -> str:
-        """The record of the target that its create starts from, for a party that was there before us; else empty."""
-        return self.payload.begins_from if isinstance(self.payload, Party) else ""
+        """The record of the target that its create starts from, for a party or code that was there before us; else
+        empty."""
+        return self.payload.begins_from if isinstance(self.payload, Party | Code) else ""
+
+    @property
+    def replaces(self) -> str:
+        """The version of the target's record that it was compared with, where it says so."""
+        return self.payload.replaces if isinstance(self.payload, Code) else ""

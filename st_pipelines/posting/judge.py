@@ -60,7 +60,7 @@ def judge(target: Target, row: Claimed, answer: Answer) -> Judged:
         return Judged(Verdict.SAME, found)
     if row.op == "create" and _begins_there(row, found):
         return Judged(Verdict.ABSENT, found, "; ".join(differing))
-    if row.op == "update" and row.standing and not target.differences(row.standing.document, found):
+    if row.op == "update" and (_untouched(row, found) or _stands_as_before(target, row, found)):
         return Judged(Verdict.ABSENT, found, "; ".join(differing))
     return Judged(Verdict.DIFFERENT, found, "; ".join(differing))
 
@@ -69,6 +69,15 @@ def _begins_there(row: Claimed, found: Found) -> bool:
     """The record was there before us and is linked to the document: it is to be changed, not to be made."""
     linked = row.document.begins_from
     return bool(linked) and linked in (found.target_id, found.content.get("belongs_to"))
+
+
+def _stands_as_before(target: Target, row: Claimed, found: Found) -> bool:
+    return row.standing is not None and not target.differences(row.standing.document, found)
+
+
+def _untouched(row: Claimed, found: Found) -> bool:
+    """It is still the very version that somebody else made and that this posting is to replace."""
+    return bool(row.document.replaces) and row.document.replaces == found.content.get("version")
 
 
 def _void(target: Target, row: Claimed, held: Sequence[Found], reversals: Sequence[Found]) -> Judged:

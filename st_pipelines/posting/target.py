@@ -67,9 +67,10 @@ class Write:
 @dataclass(frozen=True)
 class Found:
     """A document as the target holds it now. ``content`` holds comparable fields as text: total, currency, date,
-    party, and whatever else ``Target.differences`` looks at. Three names mean the same in every target: ``void``:
-    ``yes`` for a document that the target keeps as voided; ``reverses``: the reference that a reversing one undoes.
-    ``belongs_to``: the id of the linked record through which a part of it was found."""
+    party, and whatever else ``Target.differences`` looks at. Four names mean the same in every target: ``void``:
+    ``yes`` for a document that the target keeps as voided; ``reverses``: the reference that a reversing one undoes;
+    ``belongs_to``: the id of the linked record through which a part of it was found; ``version``: another one after
+    each write of the record."""
 
     kind: str
     company: str

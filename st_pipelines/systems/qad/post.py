@@ -2,7 +2,7 @@
 
 The parts: ``rendering`` (document to bytes), ``sending`` (bytes to outcome), ``finding`` (what QAD holds), one file for
 each kind's fields. Kinds: business_relation, linked_relation (of a party that was there before us), customer,
-customer_domain, supplier, customer_invoice, customer_payment, supplier_invoice. ``target_id`` is the record's key
+customer_domain, supplier, customer_invoice, customer_payment, supplier_invoice, cost_center, gl_account. ``target_id`` is the record's key
 values joined by ``|``: ``10USACO|ARINV|2026|17``.
 """
 
@@ -12,7 +12,7 @@ from datetime import date
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.target import Found, NotSent, Outcome, Reference, Write
-from st_pipelines.systems.qad import finding, identity, invoices, parties, payments, relations, rendering, sending
+from st_pipelines.systems.qad import codes, finding, identity, invoices, parties, payments, relations, rendering, sending
 from st_pipelines.systems.qad.bodies import Rendering, master_differences
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import company as books_of
@@ -58,6 +58,8 @@ class QadTarget:
             raise
 
     def find(self, kind: str, company: str, external_refs: Sequence[str]) -> dict[str, list[Found]]:
+        if kind in codes.WRITTEN:
+            return codes.find(self.client, kind, books_of(company), external_refs)
         return finding.find(self.client, self._parties, kind, books_of(company), external_refs)
 
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
@@ -79,6 +81,9 @@ class QadTarget:
             return payments.differences(payments.of(document), found, entity, void=void)
         if document.kind == "customer_domain":  # of a customer that was there before us QAD has decided it
             return [] if void or document.begins_from else parties.domain_differences(found, entity)
+        if document.kind in codes.WRITTEN:
+            to = Rendering(profile, entity, books_of(document.company), found.external_ref, {})
+            return codes.differences(document, found, to)
         return self._master_differences(document, found, void)
 
     def _master_differences(self, document: MappedDocument, found: Found, void: bool) -> list[str]:
@@ -100,6 +105,8 @@ class QadTarget:
             return "replace" if invoices.books_see(invoices.voucher(old), invoices.voucher(new)) else "none"
         if new.kind == "customer_payment":
             return payments.change(payments.of(old), payments.of(new))
+        if new.kind in codes.WRITTEN:
+            return codes.change(old, new)
         if old.begins_from != new.begins_from:
             return "replace"
         if new.kind == "customer_domain":

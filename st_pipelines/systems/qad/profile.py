@@ -22,6 +22,7 @@ ENTITY_OF_KIND = {
     "customer_payment": "customerPayment",
     "supplier_invoice": "supplierInvoice",
 }
+CODE_ENTITY_OF_KIND = {"cost_center": "costCentre", "gl_account": "glAccount", "payment_term": "creditTerms"}
 
 Path = Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.\-]*$")]
 WireName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.\-]*$")]
@@ -240,6 +241,12 @@ class Profile(_Strict):
 
     def for_kind(self, kind: str) -> Entity:
         """The entity that holds documents of a kind (``customer_invoice`` …)."""
-        if kind not in ENTITY_OF_KIND:
-            raise ProfileFault(f"QAD has no kind {kind!r}; known: {', '.join(ENTITY_OF_KIND)}")
-        return self.entity(ENTITY_OF_KIND[kind])
+        return self.entity(entity_of(kind))
+
+
+def entity_of(kind: str) -> str:
+    """How the profile calls what holds documents of a kind."""
+    known = ENTITY_OF_KIND | CODE_ENTITY_OF_KIND
+    if kind not in known:
+        raise ProfileFault(f"QAD has no kind {kind!r}; known: {', '.join(known)}")
+    return known[kind]

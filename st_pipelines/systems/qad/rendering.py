@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.target import CannotRender, Reference
-from st_pipelines.systems.qad import invoices, parties, payments, relations
+from st_pipelines.systems.qad import codes, invoices, parties, payments, relations
 from st_pipelines.systems.qad.answers import Record
 from st_pipelines.systems.qad.bodies import Rendering, envelope, keys_of
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import company
 from st_pipelines.systems.qad.finding import REVERSED, customer_of
-from st_pipelines.systems.qad.profile import ENTITY_OF_KIND
+from st_pipelines.systems.qad.profile import ENTITY_OF_KIND, entity_of
 
 
 def render(client: QadClient, document: MappedDocument, op: str, external_ref: str, references: Mapping[str, Reference],
@@ -23,7 +23,7 @@ def render(client: QadClient, document: MappedDocument, op: str, external_ref: s
     kind, profile = document.kind, client.profile
     entity = profile.for_kind(kind)
     if not entity.may_be_written:
-        raise CannotRender(f"{ENTITY_OF_KIND[kind]} is assumed, not observed: check it on the tenant, then set "
+        raise CannotRender(f"{entity_of(kind)} is assumed, not observed: check it on the tenant, then set "
                            f"writes_confirmed: true in the profile")  # fmt: skip
     void = op == "void"
     if void and kind in REVERSED:
@@ -36,6 +36,8 @@ def render(client: QadClient, document: MappedDocument, op: str, external_ref: s
         record = _payment(client, posted, op, to, target_id)
     elif kind == "customer_domain":
         record = _domain(client, document, op, to)
+    elif kind in codes.WRITTEN:
+        record = codes.render(client, document, op, to, target_id)
     elif kind == "linked_relation":
         record = _linked_relation(client, document, op, to)
     else:

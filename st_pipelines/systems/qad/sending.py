@@ -21,7 +21,7 @@ from st_pipelines.systems.qad.answers import (
 from st_pipelines.systems.qad.bodies import key_values, number, record_of, target_id
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import check_own_books, company
-from st_pipelines.systems.qad.profile import ENTITY_OF_KIND, Entity
+from st_pipelines.systems.qad.profile import Entity, entity_of
 
 _LOCK_PAUSE_S = 5.0
 
@@ -42,7 +42,7 @@ def is_update(write: Write, sent: Record, entity: Entity) -> bool:
 
 def send(client: QadClient, write: Write) -> Outcome:
     """Sends once. Raises only ``AnsweredByOthers`` (the caller stops the connection)."""
-    name = ENTITY_OF_KIND[write.kind]
+    name = entity_of(write.kind)
     entity, keys = client.profile.entity(name), dict[str, str]()
     try:
         books = company(write.company)

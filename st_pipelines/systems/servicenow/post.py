@@ -1,4 +1,4 @@
-"""ServiceNow as a posting target: suppliers, purchase orders, lines and receipts through the Import Set API. Invariant:
+"""ServiceNow as a posting target: codes, suppliers, orders, lines and receipts through the Import Set API. Invariant:
 HTTP 201 proves nothing; the row's own state does, and where it says less than «inserted» or «updated» with the id of
 the record that was meant, only reading back settles it.
 
@@ -25,10 +25,11 @@ from st_pipelines.posting.target import (
     WrongCompany,
 )  # fmt: skip
 from st_pipelines.systems.http import errors
-from st_pipelines.systems.servicenow import standing_records
+from st_pipelines.systems.servicenow import codes, standing_records
 from st_pipelines.systems.servicenow.imports import import_one
 from st_pipelines.systems.servicenow.side import Instance
 from st_pipelines.systems.servicenow.staging_rows import ENTITY, Frozen, compared, fields, freeze
+from st_pipelines.systems.servicenow.tables import update
 
 _decode = msgspec.json.Decoder(Frozen).decode
 
@@ -50,6 +51,8 @@ class ServiceNowTarget:
                previous: MappedDocument | None, target_id: str) -> bytes:  # fmt: skip
         if op not in ("create", "update"):
             raise CannotRender(f"{op}: ServiceNow keeps {document.kind} records; close it there by hand")
+        if document.kind in codes.ENTITY:
+            return codes.freeze(self.instance, document, op, target_id)
         return freeze(self.instance, document)
 
     def send(self, write: Write) -> Outcome:
@@ -59,6 +62,8 @@ class ServiceNowTarget:
         except (WrongCompany, msgspec.DecodeError) as error:
             return NotSent(str(error))
         try:
+            if frozen.sys_id:
+                return self._changed(frozen, write.external_ref)
             made = import_one(self.instance.client, frozen.staging, frozen.lands_in, frozen.values,
                               reference=write.external_ref)  # fmt: skip
         except errors.NotExecuted as fault:
@@ -79,6 +84,8 @@ class ServiceNowTarget:
 
     def find(self, kind: str, company: str, external_refs: Sequence[str]) -> dict[str, list[Found]]:
         self.instance.check(company)
+        if kind in codes.ENTITY:
+            return codes.find(self.instance, kind, company, external_refs)
         return standing_records.find(self.instance, kind, company, external_refs)
 
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
@@ -88,8 +95,22 @@ class ServiceNowTarget:
     def differences(self, document: MappedDocument, found: Found) -> list[str]:
         if document.disposition == "void":
             return [f"{document.kind}: it still stands"]
+        if document.kind in codes.ENTITY:
+            return standing_records.same(found.content, codes.compared(document))
         staging = self.instance.profile.into(ENTITY[document.kind])
         return standing_records.same(found.content, compared(document, staging))
 
     def change(self, old: MappedDocument, new: MappedDocument) -> str:
+        if new.kind in codes.ENTITY and old.company == new.company:
+            return codes.change(old, new)
         return "none" if (old.company, fields(old)) == (new.company, fields(new)) else "update"
+
+    def _changed(self, frozen: Frozen, reference: str) -> Outcome:
+        """A record that is there, by its own columns. One that may not be written is ignored there without an error."""
+        made = update(self.instance.client, frozen.lands_in, frozen.sys_id, frozen.values, reference=reference)
+        if made.ignored:
+            return Refused(f"{frozen.lands_in}: {', '.join(made.ignored)} did not take what was sent: give the "
+                           "integration user the right to write it, or see which rule changes it", "ignored",
+                           made.ignored[0], read_back_first=True)  # fmt: skip
+        seen = hashlib.sha256(f"updated {made.sys_id}".encode()).hexdigest()
+        return Posted(made.sys_id, "-".join(standing_records.keys_of(reference)), seen)

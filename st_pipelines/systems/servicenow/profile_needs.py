@@ -12,6 +12,7 @@ NEEDED_COLUMNS: dict[str, tuple[str, ...]] = {
     "receipts": ("number", "order", "order_line", "quantity", "status"),
     "cost_centers": ("code", "name"),
     "gl_accounts": ("number", "name"),
+    "payment_terms": ("code", "name"),
     "invoices": ("number", "state", "type", "supplier", "supplier_invoice_number", "invoice_date", "amount", "tax",
                  "order", "legal_entity"),
     "invoice_lines": ("invoice", "line_number", "description", "quantity", "unit_price", "amount", "tax", "order",

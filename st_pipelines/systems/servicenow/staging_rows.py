@@ -29,11 +29,16 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One write: a staging row, and the table that it must reach."""
+    """One write: a staging row, and the table that it must reach; with a ``sys_id`` the columns of that record."""
 
     staging: str
     lands_in: str
     values: dict[str, str]
+    sys_id: str = ""
+
+
+def frozen(write: Frozen) -> bytes:
+    return _encoder.encode(write)
 
 
 def freeze(instance: Instance, document: MappedDocument) -> bytes:
@@ -46,7 +51,7 @@ def freeze(instance: Instance, document: MappedDocument) -> bytes:
     lacking = [column for column in staging.key if not row.get(column)]
     if lacking:
         raise CannotRender(f"{', '.join(lacking)}: empty, and {staging.table} knows the record by it")
-    return _encoder.encode(Frozen(staging.table, lands_in, values))
+    return frozen(Frozen(staging.table, lands_in, values))
 
 
 def fields(document: MappedDocument) -> dict[str, str]:

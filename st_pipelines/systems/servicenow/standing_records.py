@@ -69,7 +69,7 @@ def listed(instance: Instance, kind: str, company: str, since: date, until: date
         span = f"{since} 00:00:00", f"{until} 23:59:59"
         rows = _between(instance, "purchase_orders", "order_date", *span)
         if kind == "purchase_order_line":
-            orders = [_text(row, SYS_ID) for row in rows]
+            orders = [text_of(row, SYS_ID) for row in rows]
             rows = _lines_of(instance, orders)
         elif kind != "purchase_order":
             raise CannotRender(f"{kind}: it has no business date; masters are not reconciled by amounts")
@@ -85,7 +85,7 @@ def _by_keys(instance: Instance, kind: str, keys: Sequence[Keys]) -> Iterator[Ro
     if kind == "purchase_order_line":
         orders = _asked(instance, "purchase_orders", "number", sorted({order for order, _ in keys}))
         ours = [
-            _text(row, SYS_ID)
+            text_of(row, SYS_ID)
             for row in orders
             if _value(instance, "purchase_order", row, _OF_SOURCE) == instance.source
         ]
@@ -108,8 +108,8 @@ def _asked(instance: Instance, name: str, column: str, wanted: Sequence[str]) ->
     known = instance.proof.columns(table.table, [field, SYS_ID])
     for start in range(0, len(wanted), AT_ONCE):
         block = wanted[start : start + AT_ONCE]
-        for row in _pages(instance, name, all_of(one_of(known[field], block))):
-            held = _text(row, field)
+        for row in pages(instance, name, all_of(one_of(known[field], block))):
+            held = text_of(row, field)
             if held not in block:
                 raise instance.client.fault(
                     Untrusted, f"asked for {field} of {len(block)} values, got {held[:60]!r}", table.table,
@@ -123,18 +123,20 @@ def _between(instance: Instance, name: str, column: str, low: str, high: str) ->
     table = instance.profile.table(name)
     field = _column(instance, name, column)
     known = instance.proof.columns(table.table, [field, SYS_ID])
-    rows = list(_pages(instance, name, all_of(between(known[field], low, high))))
+    rows = list(pages(instance, name, all_of(between(known[field], low, high))))
     for row in rows:
-        if not low <= _text(row, field) <= high:
-            raise instance.client.fault(Untrusted, f"asked for {field} from {low} to {high}, got {_text(row, field)!r}",
+        if not low <= text_of(row, field) <= high:
+            raise instance.client.fault(Untrusted, f"asked for {field} from {low} to {high}, got {text_of(row, field)!r}",
                                         table.table, cure=f"grant query_range on {field}")  # fmt: skip
     return rows
 
 
-def _pages(instance: Instance, name: str, base: AllOf) -> Iterator[Row]:
-    """All of them, ordered by sys_id. Rights are applied after the limit, so the count decides whether it is all."""
+def pages(instance: Instance, name: str, base: AllOf = (), also: Sequence[str] = ()) -> Iterator[Row]:
+    """All of them, with the columns that the profile names and ``also`` some more, ordered by sys_id. Rights are applied after the limit, so the count decides whether it is all."""
     client, last, limit = instance.client, "", instance.client.reading.page_rows
-    table, shown = instance.profile.table(name), list(dict.fromkeys([SYS_ID, *columns_of(instance, name).values()]))
+    table, shown = instance.profile.table(name), list(
+        dict.fromkeys([SYS_ID, *also, *columns_of(instance, name).values()])
+    )
     known = instance.proof.columns(table.table, [SYS_ID])
     while True:
         asked = base + all_of(above(known[SYS_ID], last)) if last else base
@@ -143,10 +145,10 @@ def _pages(instance: Instance, name: str, base: AllOf) -> Iterator[Row]:
             raise client.fault(Untrusted, f"{answer.total} records match and {len(answer.rows)} may be read",
                                table.table, cure="give the integration user a role that reads all rows")  # fmt: skip
         for row in answer.rows:
-            if _text(row, SYS_ID) <= last:
+            if text_of(row, SYS_ID) <= last:
                 raise client.fault(Untrusted, "the rows are not in the order that was asked for", table.table,
                                    cure="grant query_range on sys_id")  # fmt: skip
-            last = _text(row, SYS_ID)
+            last = text_of(row, SYS_ID)
             yield row
         if answer.total <= len(answer.rows):
             return
@@ -163,7 +165,7 @@ def _keys(instance: Instance, kind: str, row: Row) -> Keys:
 def _found(instance: Instance, kind: str, company: str, reference: str, row: Row) -> Found:
     content = {name: _value(instance, kind, row, name) for name in columns_of(instance, ENTITY[kind])}
     number = content.get("number") or "-".join(_keys(instance, kind, row))
-    common = kind, company, reference, _text(row, SYS_ID), number
+    common = kind, company, reference, text_of(row, SYS_ID), number
     if kind == "supplier":
         return Found(*common, content=content)
     if kind == "purchase_order":
@@ -186,10 +188,10 @@ def _found(instance: Instance, kind: str, company: str, reference: str, row: Row
 
 
 def _value(instance: Instance, kind: str, row: Row, name: str) -> str:
-    return _text(row, _column(instance, ENTITY[kind], name))
+    return text_of(row, _column(instance, ENTITY[kind], name))
 
 
-def _text(row: Row, column: str) -> str:
+def text_of(row: Row, column: str) -> str:
     """Raises where the column was asked for and not shown: then nothing can be said about it."""
     if column not in row:
         raise values.UnreadableValue(f"{column} is missing: the integration user may not read it")
@@ -231,4 +233,4 @@ def _number(text: str) -> Decimal | None:
 def every(instance: Instance, name: str) -> list[dict[str, str]]:
     """All rows of a small table by our own names of its columns."""
     columns = columns_of(instance, name)
-    return [{ours: _text(row, theirs) for ours, theirs in columns.items()} for row in _pages(instance, name, ())]
+    return [{ours: text_of(row, theirs) for ours, theirs in columns.items()} for row in pages(instance, name)]
