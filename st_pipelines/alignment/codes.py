@@ -7,14 +7,14 @@ another value than the owner. What was written yesterday is equal today, so noth
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from st_pipelines.alignment.normalize import name as as_name
-from st_pipelines.documents.codes import CodeRecord
+from st_pipelines.documents.codes import Code, CodeRecord
 from st_pipelines.documents.mapped import Hold
 
-LIKE, TWICE, NO_NAME = "code.alike", "code.twice", "code.no_name"
+LIKE, TWICE, NO_NAME, NOT_TAKEN = "code.alike", "code.twice", "code.no_name", "code.not_taken"
 Side = Literal["source", "target"]
 
 
@@ -83,6 +83,15 @@ def align(source: Iterable[CodeRecord], target: Iterable[CodeRecord], owners: Ow
             _only_there(found, theirs, here, owners)
     _compare(found, here, there)
     return found
+
+
+def not_taken(one: Wanted, sent: Code, instead: str) -> Wanted:
+    """A side that was written to and held something else afterwards is not written to again with the same."""
+    if one.hold is not None or (sent.name, sent.is_active) != (one.name, one.is_active):
+        return one
+    cure = ("See which right, rule or transform map drops or changes it there; then st-pipelines holds release, with "
+            "--by and --reason, sends it once more.")  # fmt: skip
+    return replace(one, hold=Hold(NOT_TAKEN, one.code, f"it was written and reads back otherwise: {instead}", cure))
 
 
 def shape(code: str) -> str:

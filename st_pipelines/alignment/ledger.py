@@ -6,6 +6,7 @@ from sqlalchemy import Engine, bindparam, select, text
 
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import document_version, posting
+from st_pipelines.documents.codes import Code
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
 from st_pipelines.posting import canonical
@@ -74,6 +75,33 @@ def held_for_alignment(engine: Engine, integration: str, flow: str) -> list[Mapp
     with reading(engine) as connection:
         rows = connection.execute(_held, {"integration": integration, "flow": flow}).scalars()
         return [canonical.decode(bytes(stored)) for stored in rows]
+
+
+# Codes that wait for a person, and codes that were written and read back otherwise.
+_held_codes = text(
+    "SELECT p.doc_key FROM posting p WHERE p.integration = :integration AND p.flow = :flow AND p.state = 'held' "
+    "AND p.attempt = 0 AND p.reason_code LIKE 'code.%'"
+)
+_not_taken = text(
+    "SELECT p.doc_key, p.reason, v.document FROM posting p JOIN document_version v ON v.version_id = p.version_id "
+    "WHERE p.integration = :integration AND p.flow = :flow AND p.state = 'posted' "
+    "AND p.reason_code = 'read_back_differs' AND NOT EXISTS (SELECT 1 FROM posting q "
+    "WHERE q.integration = p.integration AND q.doc_key = p.doc_key AND q.seq > p.seq AND q.state = 'posted')"
+)
+
+
+def held_codes(engine: Engine, integration: str, flow: str) -> set[str]:
+    """Codes whose newest posting alignment has stopped."""
+    with reading(engine) as connection:
+        return set(connection.execute(_held_codes, {"integration": integration, "flow": flow}).scalars())
+
+
+def not_taken(engine: Engine, integration: str, flow: str) -> dict[str, tuple[Code, str]]:
+    """Codes that the other side took and then held otherwise: what was sent, and what was read back instead."""
+    with reading(engine) as connection:
+        rows = connection.execute(_not_taken, {"integration": integration, "flow": flow}).all()
+    found = {row.doc_key: (canonical.decode(bytes(row.document)).payload, row.reason) for row in rows}
+    return {key: (payload, why) for key, (payload, why) in found.items() if isinstance(payload, Code)}
 
 
 _open = select(posting.c.doc_key).where(

@@ -16,8 +16,9 @@ KINDS = {"payment_terms": "payment_term", "cost_centers": "cost_center", "gl_acc
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="code"):
-    """``details``: what else of it the target takes. ``begins_from``: the target's id of a record that is there already;
-    it is changed, never made again. ``replaces``: the version of that record which this one is to take the place of."""
+    """``details``: what else of it the target takes. ``begins_from``: the target's id of a record that is there
+    already; it is changed, never made again. ``replaces``: the version of that record that this one takes the place
+    of."""
 
     doc_key: str
     code: str
@@ -32,8 +33,8 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="code"):
 class CodeRecord:
     """``target_id``: how the ledger knows the record there; ``version``: another one after each write.
 
-    ``from_here``: it carries the mark of the other system, which it came from or was matched with. ``shows_state``: that
-    system can say that a code is retired."""
+    ``from_here``: it carries the mark of the other system, which it came from or was matched with. ``shows_state``:
+    that system can say that a code is retired."""
 
     system: str
     kind: str

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow as pa
 
+from st_pipelines.documents.codes import CodeRecord
+from st_pipelines.documents.keys import coded, doc_key, fitting
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import FILE_NAME, Integration
 from st_pipelines.integrations.road import (
+    CodeSide,
     ExtractedDay,
     Opened,
     PartySide,
@@ -186,10 +189,27 @@ def _as_linked(document: MappedDocument, target_id: str) -> MappedDocument:
     )  # fmt: skip
 
 
+def _read_codes(client: Any, kind: str) -> Sequence[CodeRecord]:
+    from st_pipelines.systems.qad.codes import read_codes
+
+    return read_codes(client, kind)
+
+
+def _code_key(integration: Integration, kind: str, code: str) -> str:
+    """All codes of an integration belong to one domain and its shared sets."""
+    domain = integration.source.companies[0].partition("_")[0]
+    return doc_key("QAD", domain, kind, fitting(coded(code)))
+
+
+CODES = CodeSide(
+    _read_codes, _code_key, _as_target, lists=("payment_terms", "cost_centers", "gl_accounts"),
+    takes=("cost_centers", "gl_accounts"),
+)  # fmt: skip
+
 SOURCE = SourceSide(
     system="qad", daily=DAILY, reference=SOURCE_REFERENCE, connect=_connect_source, extract_days=_extract_days,
     extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
-    pins=("profile", "companies"),
+    codes=CODES, pins=("profile", "companies"),
 )  # fmt: skip
 
 PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)

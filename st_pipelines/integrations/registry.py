@@ -164,6 +164,18 @@ class Parties(_Strict):
         return self.customer if role == "customer" else self.vendor
 
 
+class CodeRules(_Strict):
+    """``fields``: who has the say of each field where both systems have the code; the source, where nothing is said.
+    ``create_in_source``: whether a code that only the target has is made in the source. ``apart``: codes that are what
+    they are, however much they look like another one. ``retired``: what becomes of an order line that names a retired
+    code: it is held, or it is sent all the same."""
+
+    create_in_source: bool = False
+    fields: dict[Literal["name", "active"], Literal["source", "target"]] = Field(default_factory=dict)
+    apart: tuple[str, ...] = ()
+    retired: Literal["hold", "send"] = "hold"
+
+
 class Schedules(_Strict):
     """Cron expressions in the integration's time zone; empty = no such schedule."""
 
@@ -172,6 +184,7 @@ class Schedules(_Strict):
     reference: str = "0 5 * * *"
     period: str = "0 6 * * *"
     parties: str = "45 6-20 * * *"
+    codes: str = "5 * * * *"
 
 
 class IntegrationFile(_Strict):
@@ -189,6 +202,9 @@ class IntegrationFile(_Strict):
     schedules: Schedules = Schedules()
     events: Events = Events()
     parties: Parties | None = Field(default=None, description="absent: every party of the source is made in the target")
+    codes: dict[Literal["payment_terms", "cost_centers", "gl_accounts"], CodeRules] = Field(
+        default_factory=dict, description="lists of codes that both systems keep, and who has the say of them"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.credentials.vault import Connection
+from st_pipelines.documents.codes import CodeRecord
 from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.party_record import PartyRecord
@@ -165,6 +166,19 @@ class PartyReturn:
 
 
 @dataclass(frozen=True)
+class CodeSide:
+    """How a system's lists of codes are read and written. ``read``: (client, kind) -> the whole list as it is now;
+    ``key``: the ledger's key of a code that is known by this system; ``lists``: those it has, by their names in
+    integration.yaml; ``takes``: those that others may write to."""
+
+    read: Callable[[Any, str], Sequence[CodeRecord]]
+    key: Callable[[Integration, str, str], str]
+    as_target: Callable[[Any], Target]
+    lists: Collection[str]
+    takes: Collection[str]
+
+
+@dataclass(frozen=True)
 class JournalTelling:
     """How the entries of a source's own journal are told whether their documents are in the books. An entry is the
     source's own value, with ``id``, ``number`` and ``version_id``.
@@ -211,6 +225,7 @@ class SourceSide:
     events: EventSide | None = None  # where it sends webhooks
     parties: PartySide | None = None
     takes_parties: PartyReturn | None = None
+    codes: CodeSide | None = None
     pins: tuple[str, ...] = ("tenant",)
     id_of: Callable[[str], str] = last_part
 
@@ -228,6 +243,7 @@ class TargetSide:
     ping: Callable[[Any, Integration], list[str]]
     contradictions: Callable[[Integration], list[str]]  # between its profile and integration.yaml; asks no system
     parties: PartySide | None = None
+    codes: CodeSide | None = None
     # (a party's document, the linked record's id) -> the document as this target wants it for a record that is there
     as_linked: Callable[[MappedDocument, str], MappedDocument] | None = None
     # (client, company, order lines) -> what its books know of each of them, in few requests; None: it keeps no receipts

@@ -37,6 +37,19 @@ def faults(integration: IntegrationFile) -> list[str]:
     found += [f"options.{name}: Field required" for name in road.needs if not _is_given(given, name)]
     found += [f"options.{name}: not an option from {pair[0]} to {pair[1]}"
               for name in sorted(given.model_fields_set - COMMON - road.options)]  # fmt: skip
+    return found + _code_faults(integration, road)
+
+
+def _code_faults(integration: IntegrationFile, road: Road) -> list[str]:
+    """Lists of codes that the two systems do not both have, and what the source cannot be told of them."""
+    here, there, found = road.source.codes, road.target.codes, list[str]()
+    for name, rules in integration.codes.items():
+        if here is None or there is None or name not in here.lists or name not in there.takes:
+            found.append(f"codes.{name}: not a list that goes from {road.source.system} to {road.target.system}")
+        elif name not in here.takes:
+            wanted = [f"fields.{field}" for field, owner in rules.fields.items() if owner == "target"]
+            wanted += ["create_in_source"] if rules.create_in_source else []
+            found += [f"codes.{name}.{one}: {road.source.system} takes none" for one in wanted]
     return found
 
 

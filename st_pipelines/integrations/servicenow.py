@@ -1,11 +1,14 @@
 """ServiceNow as a target: reference data, posting port. Invariant: every name of the tenant comes from the profile."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from st_pipelines.documents.codes import CodeRecord
+from st_pipelines.documents.keys import coded, doc_key, fitting
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import Opened, Tables, TargetSide
+from st_pipelines.integrations.road import CodeSide, Opened, Tables, TargetSide
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.reference import Reference
@@ -72,7 +75,20 @@ def _domains(integration: Integration) -> list[str]:
     return sorted({name.partition("_")[0] for name in integration.source.companies})
 
 
+def _read_codes(client: Any, kind: str) -> Sequence[CodeRecord]:
+    from st_pipelines.systems.servicenow.codes import read_codes
+
+    return read_codes(client, kind)
+
+
+def _code_key(integration: Integration, kind: str, code: str) -> str:
+    return doc_key("SN", integration.target.companies[0], kind, fitting(coded(code)))
+
+
+_LISTS = ("payment_terms", "cost_centers", "gl_accounts")
+CODES = CodeSide(_read_codes, _code_key, _as_target, lists=_LISTS, takes=_LISTS)
+
 TARGET = TargetSide(
     system="servicenow", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
-    mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
+    mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions, codes=CODES,
 )  # fmt: skip

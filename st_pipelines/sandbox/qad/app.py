@@ -21,6 +21,7 @@ from st_pipelines.sandbox.clock import Clock
 from st_pipelines.sandbox.kernel import ExactJson, sandbox_app, with_control
 from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.qad import company, stamps
+from st_pipelines.sandbox.qad.codes import CodeKeeping
 from st_pipelines.sandbox.qad.known_parties import known_parties
 from st_pipelines.sandbox.qad.login import Logins
 from st_pipelines.sandbox.qad.metadata import described_entities, listed_workspaces
@@ -28,7 +29,7 @@ from st_pipelines.sandbox.qad.procurement import ActionRefused, Procurement
 from st_pipelines.sandbox.qad.reads import Reads
 from st_pipelines.sandbox.qad.served import Served, ServedEntity, load_served
 from st_pipelines.sandbox.qad.submission import Workspace, workspace_of
-from st_pipelines.sandbox.qad.wire import GatewayError, bare_errors, not_found_page
+from st_pipelines.sandbox.qad.wire import GatewayError, Refused, bare_errors, not_found_page
 from st_pipelines.sandbox.qad.writes import Writes
 
 BASE_PATH = "/clouderp/demo"
@@ -59,7 +60,7 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
 
 def qad_app(books: Books, clock: Clock, options: SandboxOptions, served: Served) -> ASGIApp:
     """The app that answers to the given names."""
-    procurement = Procurement(books, served, clock)
+    procurement, codes = Procurement(books, served, clock), CodeKeeping(books, served, clock)
 
     def seed_all() -> None:
         seed(books, served, options, clock.iso())
@@ -76,15 +77,18 @@ def qad_app(books: Books, clock: Clock, options: SandboxOptions, served: Served)
         not_found=_not_found,
         base_path=served.base_path,
     )
-    return with_control(app, {"/_sandbox/business": (("POST",), _business(procurement))}, served.base_path)
+    return with_control(app, {"/_sandbox/business": (("POST",), _business(procurement, codes))}, served.base_path)
 
 
-def _business(procurement: Procurement) -> Callable[[Request], Awaitable[Response]]:
+def _business(procurement: Procurement, codes: CodeKeeping) -> Callable[[Request], Awaitable[Response]]:
     async def business(request: Request) -> Response:
         try:
             order: dict[str, Any] = msgspec.json.decode(await request.body(), type=dict[str, Any])
-            return ExactJson({"changed": procurement.run(order)})
-        except (ActionRefused, msgspec.DecodeError) as error:
+            people = codes if order.get("action") in codes.actions else procurement
+            return ExactJson({"changed": people.run(order)})
+        except Refused as refusal:
+            return ExactJson({"error": "; ".join(one.message for one in refusal.problems)}, status_code=400)
+        except (ActionRefused, msgspec.DecodeError, ValueError, TypeError) as error:
             return ExactJson({"error": str(error)}, status_code=400)
 
     return business

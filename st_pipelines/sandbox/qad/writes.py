@@ -13,6 +13,7 @@ from st_pipelines.sandbox.faults import flagged
 from st_pipelines.sandbox.kernel import ExactJson
 from st_pipelines.sandbox.qad.cash import submit_customer_payment
 from st_pipelines.sandbox.qad.checks import clean
+from st_pipelines.sandbox.qad.codes import LISTS, submit_code, submit_gl_account
 from st_pipelines.sandbox.qad.masters import (
     submit_business_relation,
     submit_customer,
@@ -41,6 +42,8 @@ RULES: Mapping[str, Callable[[Submission], Record]] = {
     "purchase_orders": submit_purchase_order,
     "purchase_order_lines": submit_purchase_order_line,
     "receipts": submit_receipt,
+    **dict.fromkeys(LISTS, submit_code),
+    "gl_accounts": submit_gl_account,
 }
 
 

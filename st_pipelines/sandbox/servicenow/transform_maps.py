@@ -19,7 +19,7 @@ _MAPS: Sequence[tuple[str, str, str, Sequence[str]]] = (
         "Legal name > legal_name", "Local currency > local_currency", "Street > street", "City > city",
         "Country > country")),
     ("Load payment terms", "sn_fcms_intg_payment_term_stage", "sn_shop_payment_term", (
-        "Payment term > payment_term *", "ERP source > erp_source !name", "Name > name", "Type > type",
+        "Payment term > payment_term *", "ERP source > erp_source * !name", "Name > name", "Type > type",
         "Short description > short_description", "Net days to pay > net_days_to_pay", "Discount days > discount_days",
         "Discount percentage > discount_percentage")),
     ("Master data purchase entity", "sn_fcms_intg_imp_purchase_entity", "sn_fin_purchasing_entity", (

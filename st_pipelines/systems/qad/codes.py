@@ -1,5 +1,5 @@
-"""Cost centres, GL accounts and credit terms as QAD keeps them. Invariant: a code is found by the code itself within its
-shared set; an update starts from QAD's whole record with its concurrency hash, and nothing is ever deleted.
+"""Cost centres, GL accounts and credit terms as QAD keeps them. Invariant: a code is found by the code itself within
+its shared set; an update starts from QAD's whole record with its concurrency hash, and nothing is ever deleted.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _HASH = "concurrencyHash"
 
 
 def read_codes(client: QadClient, kind: str) -> list[CodeRecord]:
-    """The whole list of the pinned domain. Raises ``UntrustedAnswer`` or the kernel's errors, never gives half a list."""
+    """The whole list of the pinned domain. Raises ``UntrustedAnswer`` or the kernel's errors; never half a list."""
     name = ENTITY[kind]
     entity, (books, *more) = client.profile.entity(name), domains(client)
     if more:

@@ -2,8 +2,8 @@
 
 The parts: ``rendering`` (document to bytes), ``sending`` (bytes to outcome), ``finding`` (what QAD holds), one file for
 each kind's fields. Kinds: business_relation, linked_relation (of a party that was there before us), customer,
-customer_domain, supplier, customer_invoice, customer_payment, supplier_invoice, cost_center, gl_account. ``target_id`` is the record's key
-values joined by ``|``: ``10USACO|ARINV|2026|17``.
+customer_domain, supplier, customer_invoice, customer_payment, supplier_invoice, cost_center, gl_account. ``target_id``
+is the record's key values joined by ``|``: ``10USACO|ARINV|2026|17``.
 """
 
 import threading
@@ -12,7 +12,17 @@ from datetime import date
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.target import Found, NotSent, Outcome, Reference, Write
-from st_pipelines.systems.qad import codes, finding, identity, invoices, parties, payments, relations, rendering, sending
+from st_pipelines.systems.qad import (
+    codes,
+    finding,
+    identity,
+    invoices,
+    parties,
+    payments,
+    relations,
+    rendering,
+    sending,
+)
 from st_pipelines.systems.qad.bodies import Rendering, master_differences
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import company as books_of

@@ -126,16 +126,20 @@ def _between(instance: Instance, name: str, column: str, low: str, high: str) ->
     rows = list(pages(instance, name, all_of(between(known[field], low, high))))
     for row in rows:
         if not low <= text_of(row, field) <= high:
-            raise instance.client.fault(Untrusted, f"asked for {field} from {low} to {high}, got {text_of(row, field)!r}",
-                                        table.table, cure=f"grant query_range on {field}")  # fmt: skip
+            raise instance.client.fault(
+                Untrusted, f"asked for {field} from {low} to {high}, got {text_of(row, field)!r}", table.table,
+                cure=f"grant query_range on {field}",
+            )  # fmt: skip
     return rows
 
 
 def pages(instance: Instance, name: str, base: AllOf = (), also: Sequence[str] = ()) -> Iterator[Row]:
-    """All of them, with the columns that the profile names and ``also`` some more, ordered by sys_id. Rights are applied after the limit, so the count decides whether it is all."""
+    """All of them, with the columns that the profile names and ``also`` some more, ordered by sys_id. Rights are
+    applied after the limit, so the count decides whether it is all."""
     client, last, limit = instance.client, "", instance.client.reading.page_rows
-    table, shown = instance.profile.table(name), list(
-        dict.fromkeys([SYS_ID, *also, *columns_of(instance, name).values()])
+    table, shown = (
+        instance.profile.table(name),
+        list(dict.fromkeys([SYS_ID, *also, *columns_of(instance, name).values()])),
     )
     known = instance.proof.columns(table.table, [SYS_ID])
     while True:
