@@ -1,5 +1,5 @@
-"""Codes that two systems keep lists of: cost centers, GL accounts, payment terms. Invariant: a code is known by the code
-itself, to the letter; it is retired, never deleted.
+"""Codes that two systems keep lists of: cost centers, GL accounts, payment terms. Invariant: a code is known by the
+code itself, to the letter; it is retired, never deleted.
 
 ``CodeRecord`` is what a system shows of one; ``Code`` is what the other one should hold.
 """

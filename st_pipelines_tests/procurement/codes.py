@@ -38,21 +38,21 @@ def rows(company: Buyer, name: str) -> list[dict[str, Any]]:
     return company.state("servicenow", _SN[name][0])
 
 
-def keep(company: Buyer, name: str, code: str, **fields: Any) -> None:
+def keep(company: Buyer, of: str, code: str, **fields: Any) -> None:
     """What somebody in finance does in QAD."""
     given = {"description": fields.pop("name")} if "name" in fields else {}
     given |= {"isActive": fields.pop("active")} if "active" in fields else {}
-    company.act("qad", action="keep_code", entity=_QAD[name][0], code=code, **given, **fields)
+    company.act("qad", action="keep_code", entity=_QAD[of][0], code=code, **given, **fields)
 
 
-def put(company: Buyer, name: str, code: str, **fields: Any) -> None:
+def put(company: Buyer, of: str, code: str, **fields: Any) -> None:
     """What somebody in procurement does in ServiceNow: makes the code, or changes the one that is there."""
-    table, key, title = _SN[name]
+    table, key, title = _SN[of]
     given = {title: fields["name"]} if "name" in fields else {}
     if "active" in fields:
-        given |= {"inactive": "false" if fields["active"] else "true"} if name == "gl_accounts" else {
+        given |= {"inactive": "false" if fields["active"] else "true"} if of == "gl_accounts" else {
             "valid_to": "" if fields["active"] else "2026-01-31"}  # fmt: skip
-    there = next((row["sys_id"] for row in rows(company, name) if row[key] == code), None)
+    there = next((row["sys_id"] for row in rows(company, of) if row[key] == code), None)
     if there is None:
         company.act("servicenow", action="insert", table=table, fields={key: code, **given})
     else:
