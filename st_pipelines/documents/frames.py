@@ -41,6 +41,18 @@ BILL_SOURCE = _schema(
     **_COMMON, vendor_key=_S, vendor_name=_S, supplier_reference=_S, bill_date=_D, due_date=_D, amount=AMOUNT,
     tax_amount=AMOUNT, freight_amount=AMOUNT, other_amount=AMOUNT, terms=_S, purchase_order=_S, summary=_S)  # fmt: skip
 
+# Supplier invoices that a procurement system has approved. ``business_unit``: the legal entity that is invoiced.
+# ``supplier``: its code in the target. ``stands_as``: what the source calls it in the books, where it says that it is
+# there. ``conflict``: why the rows of one invoice contradict each other; blank where they agree.
+SUPPLIER_INVOICE_SOURCE = _schema(
+    **_COMMON, supplier=_S, supplier_reference=_S, credit_memo=_B, invoice_date=_D, due_date=_D, amount=AMOUNT,
+    tax_amount=AMOUNT, freight_amount=AMOUNT, purchase_order=_S, stands_as=_S, conflict=_S)  # fmt: skip
+
+# ``order`` and ``order_line`` are blank on a line without purchase order; ``order_currency`` where it is not told.
+SUPPLIER_INVOICE_LINE_SOURCE = _schema(
+    doc_key=_S, sequence=_I, source_id=_S, gl_account=_S, cost_center=_S, quantity=AMOUNT, unit_price=AMOUNT,
+    amount=AMOUNT, order=_S, order_line=_S, order_currency=_S, description=_S)  # fmt: skip
+
 # ``receipt_key`` names the fact this line waits for: ``ST:<tenant>:receipt_line:<id>``, or the whole order's
 # ``ST:<tenant>:purchase_order_received:<id>`` where the line does not name a receipt line.
 BILL_LINE_SOURCE = _schema(
@@ -82,18 +94,22 @@ GOODS = pa.struct({
     "legal_entity": _S, "supplier": _S, "status": _S})  # fmt: skip
 
 # ``control_account``: receivable or payable, the other side of the lines. ``total_minor`` keeps the source's sign.
+# ``supplier_code``: the target's own code of a supplier that no posting of ours made. ``stands_as`` and ``is_final`` as
+# in ``mapped.MappedDocument``.
 MAPPED_DOCUMENT = _schema(
     flow=_S, kind=_S, doc_key=_S, number=_S, company=_S, business_unit=_S, party_key=_S, currency=_S, business_date=_D,
     due_date=_D, total_minor=_I, unapplied_minor=_I, disposition=_S, reason=_S, hold_code=_S, hold_key=_S,
     hold_detail=_S, hold_cure=_S, terms=_S, tax_code=_S, bank_account=_S, payment_type=_S, related_key=_S,
     reference=_S, purchase_order=_S, text=_S, modified_on=INSTANT, source_sha256=_S, control_account=_S,
-    party=PARTY, goods=GOODS)  # fmt: skip
+    party=PARTY, goods=GOODS, supplier_code=_S, stands_as=_S, is_final=_B)  # fmt: skip
 
 # Lines of ready (and, where they map, void) documents only. ``kind`` as in ``lines.Line``, or ``application``: the part
-# of a payment that settles the invoice in ``needs``. A bill line's ``needs`` is the receipt it waits for.
+# of a payment that settles the invoice in ``needs``. A bill line's ``needs`` is the receipt it waits for. A line of
+# kind ``matched`` names the order line whose goods it takes, their pieces and the price of one.
 MAPPED_LINE = _schema(
     doc_key=_S, sequence=_I, kind=_S, business_unit=_S, gl_account=_S, cost_center=_S, sub_account=_S, tax_code=_S,
-    amount_minor=_I, needs=_S, description=_S, source_id=_S)  # fmt: skip
+    amount_minor=_I, needs=_S, description=_S, source_id=_S, order=_S, order_line=_S, quantity=AMOUNT,
+    unit_price=AMOUNT)  # fmt: skip
 
 # What a source's own journal says, for reconciling only. One row a summary line of an entry: debit and credit as the
 # source gives them. ``post_date`` is null where the source gives none.

@@ -49,7 +49,9 @@ class MappedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``kind`` names what the target gets (customer, customer_invoice, customer_payment, supplier_invoice …);
     ``needs`` lists document keys or facts that must be posted or known first;
     ``source_sha256`` covers the source fields that matter to the books, so that a changed mapping can be told from
-    a changed document.
+    a changed document. ``stands_as``: what the source calls it in the books already (a voucher, a state that only
+    follows posting): a ledger that never posted it holds it. ``is_final``: once it is posted, a change of it in the
+    source goes to the books only when a person has decided so.
     """
 
     flow: str
@@ -68,6 +70,8 @@ class MappedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     needs: tuple[str, ...] = ()
     control: tuple[ControlLine, ...] = ()
     label: str = ""
+    stands_as: str = ""
+    is_final: bool = False
 
     @property
     def begins_from(self) -> str:

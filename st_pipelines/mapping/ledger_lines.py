@@ -76,11 +76,15 @@ def lines_table(sets: Sequence[LineSet], doc_keys: pa.Array, posts: Flags) -> pa
         "kind": pa.concat_arrays([one.kind for one in chosen]).take(take),
         "amount_minor": pa.array(np.concatenate([one.amount_minor for one in chosen])[order], pa.int64()),
     }
-    for name in MAPPED_LINE.names:
+    for name, data_type in zip(MAPPED_LINE.names, MAPPED_LINE.types, strict=True):
         if name not in columns:
-            parts = [one.columns.get(name, blanks(len(one.doc_of))) for one in chosen]
+            parts = [one.columns.get(name, _absent(len(one.doc_of), data_type)) for one in chosen]
             columns[name] = pa.concat_arrays(parts).take(take)
     return pa.Table.from_arrays([columns[name] for name in MAPPED_LINE.names], schema=MAPPED_LINE)
+
+
+def _absent(size: int, data_type: pa.DataType) -> pa.Array:
+    return blanks(size) if data_type == pa.string() else pa.nulls(size, data_type)
 
 
 def blanks(size: int) -> pa.Array:

@@ -9,14 +9,15 @@ centre, debit positive.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from st_pipelines.documents.bill import Bill
-from st_pipelines.documents.frames import GOODS
+from st_pipelines.documents.bill import Bill, OrderMatch, cover_key
+from st_pipelines.documents.frames import MAPPED_DOCUMENT, MAPPED_LINE
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.lines import Application, Line
 from st_pipelines.documents.mapped import ControlLine, Hold, MappedDocument, Payload
@@ -37,6 +38,7 @@ from st_pipelines.mapping.parties import DOMAIN, RELATION
 Row = TypeVar("Row")
 
 STANDS_ALONE = "-"  # in ``related_key`` of a party: the target keeps it as one record, not behind a relation
+_NONE = Decimal(0)
 _AT_ONCE = 1000  # rows made into Python values at a time: the whole day would keep the garbage collector busy
 
 
@@ -74,6 +76,9 @@ class _Document(NamedTuple):
     control_account: str
     party: dict[str, Any] | None
     goods: dict[str, Any] | None
+    supplier_code: str
+    stands_as: str
+    is_final: bool
 
 
 class _Line(NamedTuple):
@@ -87,21 +92,32 @@ class _Line(NamedTuple):
     needs: str
     description: str
     source_id: str
+    order: str
+    order_line: str
+    quantity: Decimal | None
+    unit_price: Decimal | None
 
 
 def mapped_documents(frames: MappedFrames) -> Iterator[MappedDocument]:
     """In order of document key. Raises ``ValueError`` where lines and documents do not belong together."""
-    given = frames.documents
-    if "goods" not in given.column_names:  # mapped before there were any
-        given = given.append_column("goods", pa.nulls(given.num_rows, GOODS))
+    given = _complete(frames.documents, MAPPED_DOCUMENT)
     documents = given.select(_Document._fields).sort_by("doc_key").combine_chunks()
-    lines, bounds = _lines_in_order(documents["doc_key"].combine_chunks(), frames.lines)
+    lines, bounds = _lines_in_order(documents["doc_key"].combine_chunks(), _complete(frames.lines, MAPPED_LINE))
     for start in range(0, documents.num_rows, _AT_ONCE):
         rows = _rows(_Document._make, documents.slice(start, _AT_ONCE))
         end = start + len(rows)
         these = _rows(_Line._make, lines.slice(bounds[start], bounds[end] - bounds[start]))
         for place, row in enumerate(rows, start=start):
             yield _mapped(row, these[bounds[place] - bounds[start] : bounds[place + 1] - bounds[start]])
+
+
+def _complete(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """With the columns that did not exist yet when it was mapped."""
+    for field in schema:
+        if field.name not in table.column_names:
+            blank = pa.scalar("" if field.type == pa.string() else None, field.type)
+            table = table.append_column(field, pa.repeat(blank, table.num_rows))
+    return table
 
 
 def _rows(make: Callable[[Iterable[Any]], Row], table: pa.Table) -> list[Row]:
@@ -132,7 +148,7 @@ def _mapped(row: _Document, lines: list[_Line]) -> MappedDocument:
         payload=_PAYLOADS[row.kind](row, lines) if has_payload else None,
         hold=Hold(row.hold_code, row.hold_key, row.hold_detail, row.hold_cure) if held else None,
         reason=row.reason, needs=_needs(row, lines) if ready else (), control=_control(row, lines) if ready else (),
-        label=row.text if row.party else row.number,
+        label=row.text if row.party else row.number, stands_as=row.stands_as, is_final=bool(row.is_final),
     )  # fmt: skip
 
 
@@ -163,6 +179,16 @@ def _bill(row: _Document, lines: list[_Line]) -> Payload:
         business_unit=row.business_unit, currency=row.currency, bill_date=row.business_date, due_date=row.due_date,
         posting_date=row.business_date, total=from_minor(row.total_minor, row.currency),
         lines=_payload_lines(row, lines), terms=row.terms, purchase_order=row.purchase_order, summary=row.text,
+        matches=_matches(lines), supplier_code=row.supplier_code,
+    )  # fmt: skip
+
+
+def _matches(lines: list[_Line]) -> tuple[OrderMatch, ...]:
+    """By the sequence that ``_payload_lines`` gives the line."""
+    posting = (line for line in lines if line.kind != "receipt")
+    return tuple(
+        OrderMatch(sequence, line.order, line.order_line, line.quantity or _NONE, line.unit_price or _NONE)
+        for sequence, line in enumerate(posting, start=1) if line.kind == "matched"
     )  # fmt: skip
 
 
@@ -222,9 +248,15 @@ def _needs(row: _Document, lines: list[_Line]) -> tuple[str, ...]:
             return ()
         relation = f"{row.party_key}{RELATION}"
         return {"business_relation": (), "customer_domain": (row.party_key,)}.get(row.kind, (relation,))
-    party = (row.party_key,) if row.kind == "supplier_invoice" else (row.party_key, f"{row.party_key}{DOMAIN}")
+    if row.supplier_code:  # the target had its supplier all along
+        party: tuple[str, ...] = ()
+    elif row.kind == "supplier_invoice":
+        party = (row.party_key,)
+    else:
+        party = (row.party_key, f"{row.party_key}{DOMAIN}")
+    covered = (cover_key(row.doc_key),) if any(line.kind == "matched" for line in lines) else ()
     original = (row.related_key,) if row.kind == "customer_payment" and row.related_key else ()
-    return tuple(dict.fromkeys((*party, *original, *(line.needs for line in lines if line.needs))))
+    return tuple(dict.fromkeys((*party, *original, *covered, *(line.needs for line in lines if line.needs))))
 
 
 def _control(row: _Document, lines: list[_Line]) -> tuple[ControlLine, ...]:

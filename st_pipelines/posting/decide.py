@@ -16,6 +16,9 @@ ChangeRule = Callable[[MappedDocument, MappedDocument], str]
 
 MAPPING_CHANGED = "mapping_changed_after_posting"
 NO_LONGER_POSTABLE = "not_postable_after_posting"
+CHANGED = "changed_after_posting"
+IN_BOOKS = "in_books_already"
+BY_A_PERSON = (MAPPING_CHANGED, CHANGED, IN_BOOKS)  # what a person's decision to send it cures
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,10 @@ def _nothing_stands(decision: Decision, document: MappedDocument, standing: _Sta
     if document.disposition not in ("ready", "held"):
         return
     code, text = _hold(document)
+    if not code and document.stands_as and not standing.creates:
+        code = IN_BOOKS
+        text = (f"the source says that it stands in the books already ({document.stands_as}), and this ledger never "
+                "posted it; look for it there, then dismiss it, or release it to post it")  # fmt: skip
     reference = external_ref(document.doc_key, standing.creates + 1)
     decision.intents.append(Intent("create", reference, document, None, code, text))
 
@@ -128,6 +135,10 @@ def _something_stands(
         return
     if old.source_sha256 == document.source_sha256:
         code, text = MAPPING_CHANGED, "only the mapping changed since it was posted; release to correct the books"
+    elif document.is_final:
+        code = CHANGED
+        text = (f"the source changed it after it had been posted ({_what_changed(old, document)}), and the books were "
+                "left as they are; release it to correct them, or dismiss it")  # fmt: skip
     if how == "update":
         decision.intents.append(Intent("update", reference, document, version_id, code, text))
     elif how == "replace":
@@ -136,6 +147,14 @@ def _something_stands(
         decision.intents.append(Intent("create", again, document, None, code, text))
     else:
         raise ValueError(f"{document.doc_key}: the target's change rule said {how!r}, not update, replace or none")
+
+
+def _what_changed(old: MappedDocument, new: MappedDocument) -> str:
+    """What an accountant sees first; the rest is in the two versions."""
+    seen = (("total", f"{old.total:f} {old.currency}", f"{new.total:f} {new.currency}"),
+            ("date", old.business_date, new.business_date), ("company", old.company, new.company))  # fmt: skip
+    told = [f"{name} {before}, now {after}" for name, before, after in seen if before != after]
+    return "; ".join(told) or "its lines or details"
 
 
 def _hold(document: MappedDocument) -> tuple[str, str]:

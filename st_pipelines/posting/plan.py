@@ -18,7 +18,7 @@ from st_pipelines.database.schema import document_version, posting
 from st_pipelines.documents.mapped import DISPOSITIONS, Hold, MappedDocument
 from st_pipelines.posting import canonical, moves, versions
 from st_pipelines.posting.context import RunContext, ledger_faults_named, ledger_transaction
-from st_pipelines.posting.decide import MAPPING_CHANGED, ChangeRule, Decision, Intent, Past, decide
+from st_pipelines.posting.decide import BY_A_PERSON, ChangeRule, Decision, Intent, Past, decide
 from st_pipelines.posting.limits import LIMIT_CODE, RunTotals
 from st_pipelines.posting.rows import NewPosting, insert_postings
 from st_pipelines.posting.settings import RunLimits
@@ -136,7 +136,7 @@ class _Planner:
             detail = {"version": row.version, "content_sha256": row.content_sha256, "why": why}
             decision = decide(document, earlier, standing, self.change)
             for seq, intent in enumerate(decision.intents, earlier[-1].seq + 1 if earlier else 1):
-                if released and intent.hold_code == MAPPING_CHANGED:
+                if released and intent.hold_code in BY_A_PERSON:
                     intent = replace(intent, hold_code="", hold_text="")
                 new.append(self._posting(intent, document, seq, row.version_id, detail))
         ids, events = insert_postings(connection, self.context, new, now)
@@ -252,8 +252,8 @@ def plan_again(
     """Plans the latest version of these documents afresh from their history: an update whose create was refused becomes
     a create (L10), a refused posting gets the next seq and the same reference (L14).
 
-    A document with an open posting is left alone: that one goes first. ``released``: a person has decided, so a changed
-    mapping is no reason to hold. Gives the new postings."""
+    A document with an open posting is left alone: that one goes first. ``released``: a person has decided, so a change
+    is no reason to hold. Gives the new postings."""
     planner = _Planner(engine, context, target, change, RunTotals(context, NO_LIMITS), PlanSummary())
     with ledger_transaction(engine) as connection:
         return planner.plan_afresh(connection, list(doc_keys), why, released)
