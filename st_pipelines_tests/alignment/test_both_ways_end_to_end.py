@@ -1,8 +1,6 @@
 """Both directions on the two sandboxes: what only QAD has is made in ServiceTitan, changes travel, echoes do not."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,17 +8,9 @@ import pytest
 from st_pipelines.integrations.parties_back import Returned, send_back
 from st_pipelines.systems.qad.bodies import envelope
 from st_pipelines.systems.qad.company import company as company_of
-from st_pipelines_tests.integrations.company import LATE, MONTH, Company, started
+from st_pipelines_tests.integrations.company import LATE, Company
 
 ONLY_IN_QAD = {"F00051", "F00052", "F00053"}
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    home: Path = tmp_path_factory.mktemp("both") / "home"
-    with started(home, settings={"known_parties": "yes"}) as made:
-        made.run(MONTH)
-        yield made
 
 
 def back(company: Company, role: str = "customer") -> Returned:

@@ -2,14 +2,9 @@
 both records side by side, the rest is made; documents wait for their party.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from st_pipelines.sandbox.business.generate import generate
 from st_pipelines.sandbox.qad.known_parties import chosen
-from st_pipelines_tests.integrations.company import MONTH, Company, started
+from st_pipelines_tests.integrations.company import MONTH, Company
 
 CERTAIN = {"same_phone_other_spelling": "F00001", "same_email": "F00002", "same_name_and_address": "F00003",
            "our_reference": "F00007"}  # fmt: skip
@@ -18,14 +13,6 @@ DOUBTFUL = ("two_candidates", "inactive", "looks_alike", "same_email_other_phone
 
 def reference(case: str) -> str:
     return f"ST:1234567:customer:{chosen(generate(1, 'small', '2026-10'))[case].id}"
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    home: Path = tmp_path_factory.mktemp("known") / "home"
-    with started(home, settings={"known_parties": "yes"}) as made:
-        made.run(MONTH)
-        yield made
 
 
 def test_certain_ones_are_used_and_not_made_again(company: Company) -> None:

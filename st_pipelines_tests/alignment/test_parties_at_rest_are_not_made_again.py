@@ -3,8 +3,6 @@ either system or a new party is planned. Each test decides about parties of its 
 """
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +19,7 @@ from st_pipelines.sandbox.business.generate import generate
 from st_pipelines.sandbox.qad.known_parties import chosen
 from st_pipelines.systems.qad.bodies import envelope
 from st_pipelines.systems.qad.company import company as company_of
-from st_pipelines_tests.integrations.company import LATE, MONTH, Company, started
+from st_pipelines_tests.integrations.company import LATE, MONTH, Company
 
 FLOWS = ("customers", "vendors")
 KEYS = [day.isoformat() for day in MONTH]
@@ -33,13 +31,9 @@ def reference(case: str) -> str:
     return f"ST:1234567:customer:{chosen(generate(1, 'small', '2026-10'))[case].id}"
 
 
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    home: Path = tmp_path_factory.mktemp("rest") / "home"
-    with started(home, settings={"known_parties": "yes"}) as made:
-        made.run(MONTH)
-        made.post(MONTH, FLOWS)  # parties that were linked by the first run come to rest with the next
-        yield made
+@pytest.fixture(scope="module", autouse=True)
+def at_rest(company: Company) -> None:
+    company.post(MONTH, FLOWS)  # parties that were linked by the first run come to rest with the next
 
 
 def first(company: Company, flow: str = "customers") -> int:

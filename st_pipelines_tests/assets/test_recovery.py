@@ -16,9 +16,9 @@ from st_pipelines.definitions import defs
 from st_pipelines.integrations.outage import left_open
 from st_pipelines.integrations.registry import load_integration
 from st_pipelines_tests.integrations.company import MONTH, Company, started
-from st_pipelines_tests.integrations.conftest import read_month, shared
+from st_pipelines_tests.integrations.conftest import read_month
 
-__all__ = ["read_month", "shared"]
+__all__ = ["read_month"]
 NOW = datetime(2026, 11, 3, 9, tzinfo=UTC)
 DOWN = {"action": "status", "status": 503, "count": None}
 

@@ -45,14 +45,14 @@ def _condition(index: ReflectedIndex) -> str:
     return str(options.get("sqlite_where", options.get("postgresql_where", "")))
 
 
-def test_the_migrations_give_exactly_the_metadata(engine: Engine, database_url: str) -> None:
+def test_the_migrations_give_exactly_the_metadata(engine: Engine, migrated_url: str) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     migrated = _fingerprint(engine)
     if engine.dialect.name == "sqlite":
-        plain = create_engine(database_url.replace("ledger.db", "plain.db"))
+        plain = create_engine(migrated_url.replace("ledger.db", "plain.db"))
     else:
-        plain = create_engine(database_url, connect_args={"options": "-csearch_path=plain"})
+        plain = create_engine(migrated_url, connect_args={"options": "-csearch_path=plain"})
         with transaction(engine) as connection:
             connection.execute(text("CREATE SCHEMA plain"))
     metadata.create_all(plain)

@@ -1,6 +1,5 @@
 """Fixtures of this room: quick pauses, clients on hostile servers, a database with its tables."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,8 +7,6 @@ from hypothesis import settings
 from sqlalchemy import Engine
 
 from st_pipelines.credentials.secret import Secret
-from st_pipelines.database.engine import open_database
-from st_pipelines.database.schema import metadata
 from st_pipelines.systems.http import retries
 from st_pipelines.systems.http.auth import StaticHeaders
 from st_pipelines.systems.http.client import HttpClient
@@ -29,11 +26,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tables(database_url: str) -> Iterator[Engine]:
-    engine = open_database(database_url)
-    metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+def tables(engine: Engine) -> Engine:
+    return engine
 
 
 def client_for(server: Hostile, **options: Any) -> HttpClient:

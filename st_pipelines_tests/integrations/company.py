@@ -161,10 +161,9 @@ class Company:
         return self._process(program, *(day.isoformat() for day in days), limited=limited)
 
     def said(self, *arguments: str) -> tuple[int, str]:
-        """Exit code and everything that ``st-pipelines …`` said."""
-        with self.command(*arguments) as process:
-            out, err = process.communicate(timeout=120)
-        return process.returncode, out + err
+        """Exit code and everything that ``st-pipelines …`` said, ``here``."""
+        ran = self.here(*arguments)
+        return ran.code, ran.out + ran.err
 
     def here(self, *arguments: str) -> Ran:
         """``st-pipelines …`` by its entry point in this process: the same, without a process's start."""

@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from st_pipelines.database.engine import open_database
-from st_pipelines_tests.posting.conftest import administer, database
+from st_pipelines_tests.databases import administer, database
 
 
 def copied(engine: Engine, folder: Path) -> str:

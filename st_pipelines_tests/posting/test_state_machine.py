@@ -189,7 +189,7 @@ def test_nothing_is_lost_doubled_or_wrong_on_sqlite(files: None) -> None:
 
 
 def test_nothing_is_lost_doubled_or_wrong_on_postgresql(postgres_server: str, migrated_postgres: str) -> None:
-    from st_pipelines_tests.posting.conftest import administer, database
+    from st_pipelines_tests.databases import administer, database
 
     count = iter(range(1_000_000))
 
