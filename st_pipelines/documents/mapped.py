@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from st_pipelines.documents.bill import Bill
+from st_pipelines.documents.bill import Bill, OrderMatch
 from st_pipelines.documents.codes import Code
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.parties import Party
@@ -83,3 +83,13 @@ class MappedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def replaces(self) -> str:
         """The version of the target's record that it was compared with, where it says so."""
         return self.payload.replaces if isinstance(self.payload, Code) else ""
+
+    @property
+    def takes(self) -> tuple[OrderMatch, ...]:
+        """The goods that it takes of order lines."""
+        return self.payload.matches if isinstance(self.payload, Bill) else ()
+
+    @property
+    def reads_target(self) -> bool:
+        """Its create starts from something that the target holds: a record to change, goods to take."""
+        return bool(self.begins_from or self.takes)

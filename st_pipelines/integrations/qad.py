@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from st_pipelines.documents.codes import CodeRecord
+from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.documents.keys import coded, doc_key, fitting
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
@@ -137,6 +138,8 @@ def _contradictions(integration: Integration) -> list[str]:
         if name not in profile.entities:
             found.append(f"{flow} is switched on in {FILE_NAME}, and {path.name} has no entities.{name}. To do: add it")
             continue
+        if name == "supplierInvoice" and accounts.received:
+            found += _received_account(accounts.received, profile.entity(name), path.name)
         ours, theirs = getattr(accounts, side), profile.entity(name).control_account
         if ours != theirs:
             found.append(
@@ -144,6 +147,18 @@ def _contradictions(integration: Integration) -> list[str]:
                 f"{ours} in {FILE_NAME} (options.control_accounts.{side}). To do: write the one that QAD uses into both"
             )
     return found
+
+
+def _received_account(ours: str, entity: Any, profile: str) -> list[str]:
+    """``entity``: the profile's ``supplierInvoice``."""
+    if "matched_invoice" not in entity.forms:
+        return [f"options.control_accounts.received is set in {FILE_NAME}, and {profile} has no form matched_invoice "
+                "of entities.supplierInvoice. To do: add it, with the status that matches receipts"]  # fmt: skip
+    if ours != entity.received_account:
+        return [f"goods received and not invoiced are account {entity.received_account} in {profile} (entities."
+                f"supplierInvoice.received_account) and {ours} in {FILE_NAME} (options.control_accounts.received). To "
+                "do: write the one that QAD uses into both"]  # fmt: skip
+    return []
 
 
 def _ping(client: Any, integration: Integration) -> list[str]:
@@ -174,6 +189,12 @@ def _reference(client: Any, role: str, identifier: str) -> str:
     from st_pipelines.systems.qad.party_records import reference_of_id
 
     return reference_of_id(role, identifier)
+
+
+def _goods(client: Any, company: str, lines: Collection[OrderLineKey]) -> Mapping[OrderLineKey, Goods]:
+    from st_pipelines.systems.qad.matching import goods
+
+    return goods(client, company, lines)
 
 
 def _as_linked(document: MappedDocument, target_id: str) -> MappedDocument:
@@ -217,5 +238,5 @@ PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)
 TARGET = TargetSide(
     system="qad", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
     mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
-    parties=PARTIES, as_linked=_as_linked,
+    parties=PARTIES, as_linked=_as_linked, goods=_goods,
 )  # fmt: skip

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from st_pipelines.posting.claimed import Claimed
 from st_pipelines.posting.outcomes import Hold, Outdated, Pair, Settled
-from st_pipelines.posting.target import CannotRender, NotSent, Target, WrongCompany
+from st_pipelines.posting.target import CannotRender, NotSent, NotYet, Target, WrongCompany
 
 RENDER_ATTEMPTS = 5
+NOT_YET_PAUSE_S = 90.0  # longer than a session waits: what is there is looked at again before the next one
 
 
 @dataclass
@@ -26,7 +27,8 @@ class Prepared:
 
 
 def prepare(target: Target, rows: Sequence[Claimed], pool: Executor) -> Prepared:
-    """Bodies of updates and voids are built side by side, because they read the current record first."""
+    """Bodies of updates and voids are built side by side, because they read the current record first; so are those that
+    take goods, because they read what is there."""
     prepared = Prepared()
     to_render = []
     for row in rows:
@@ -61,11 +63,11 @@ def _look(row: Claimed) -> Settled | None:
 
 
 def _render(target: Target, rows: Sequence[Claimed], pool: Executor) -> Iterable[tuple[Claimed, bytes | Settled]]:
-    reading = [row for row in rows if row.op != "create" or row.document.begins_from]
+    reading = [row for row in rows if row.op != "create" or row.document.reads_target]
     render: Callable[[Claimed], bytes | Settled] = lambda row: _body(target, row)  # noqa: E731
     yield from zip(reading, pool.map(render, reading), strict=True)
     for row in rows:
-        if row.op == "create" and not row.document.begins_from:
+        if row.op == "create" and not row.document.reads_target:
             yield row, render(row)
 
 
@@ -76,6 +78,8 @@ def _body(target: Target, row: Claimed) -> bytes | Settled:
         return target.render(row.document, row.op, row.external_ref, row.references, previous, target_id)
     except CannotRender as error:
         return Hold("cannot_render", str(error))
+    except NotYet as error:
+        return NotSent(str(error), NOT_YET_PAUSE_S)
     except WrongCompany:
         raise
     except Exception as error:  # noqa: BLE001 (one bad document never blocks the others, R7; it is in the ledger)

@@ -89,6 +89,11 @@ class CannotRender(ValueError):
     """The body cannot be built for this target; the document is held with this text."""
 
 
+class NotYet(RuntimeError):
+    """The body cannot be built now, because the target lacks what it takes (goods went back). Nothing was sent; it is
+    tried again later and never held for that."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """A posted dependency, for bodies that must name it (an invoice in a payment, a customer in an invoice)."""
@@ -113,8 +118,8 @@ class Target(Protocol):
     def render(self, document: MappedDocument, op: str, external_ref: str, references: Mapping[str, Reference],
                previous: MappedDocument | None, target_id: str) -> bytes:  # fmt: skip
         """The canonical request bytes of one write. May read (an update starts from the current record), never writes.
-        Raises ``CannotRender``. ``previous`` is what stands now (updates, voids); for a void ``document`` is the same
-        with disposition ``void``."""
+        Raises ``CannotRender`` or ``NotYet``. ``previous`` is what stands now (updates, voids); for a void ``document``
+        is the same with disposition ``void``."""
 
     def send(self, write: Write) -> Outcome:
         """Sends once. Never retries a write whose outcome is unknown. Never raises for transport or business faults."""

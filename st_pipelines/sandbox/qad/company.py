@@ -22,10 +22,10 @@ WORKSPACES = (
     ("10USA_20USACO", "10USA", "20USACO", "Wisconsin Comfort Services", False),
     ("99TRAIN_99TRAINCO", "99TRAIN", "99TRAINCO", "Training company", False),
 )
-RECEIVABLE, PAYABLE, UNMATCHED = "1200", "2000", "2100"
+RECEIVABLE, PAYABLE, UNMATCHED, PRICE_VARIANCE = "1200", "2000", "2100", "5900"
 CURRENCIES = ("USD", "CAD", "EUR", "MXN")
 
-_BALANCE_SHEET = (
+_WITHOUT_ANALYSIS = (
     ("1010", "Operating Bank", "Bank"),
     ("1020", "Card Clearing", "Bank"),
     ("1030", "Undeposited Funds", "Bank"),
@@ -33,8 +33,9 @@ _BALANCE_SHEET = (
     (PAYABLE, "Accounts Payable", "Supplier Control"),
     (UNMATCHED, "Unmatched Supplier Invoices", "Standard"),
     ("2200", "Sales Tax Payable", "Tax"),
+    (PRICE_VARIANCE, "Purchase Price Variance", "Standard"),
 )
-_PROFIT_AND_LOSS = (
+_WITH_ANALYSIS = (
     ("4000", "Service Revenue", True),
     ("4100", "Material Revenue", True),
     ("4200", "Equipment Revenue", True),
@@ -94,8 +95,8 @@ def seed(books: Books, served: Served, options: SandboxOptions, now: str) -> Non
 def _reference(options: SandboxOptions) -> Iterator[tuple[str, list[Record]]]:
     yield (
         "gl_accounts",
-        [_account(code, text, kind, False, True) for code, text, kind in _BALANCE_SHEET]
-        + [_account(code, text, "Standard", True, active) for code, text, active in _PROFIT_AND_LOSS],
+        [_account(code, text, kind, False, True) for code, text, kind in _WITHOUT_ANALYSIS]
+        + [_account(code, text, "Standard", True, active) for code, text, active in _WITH_ANALYSIS],
     )
     for name, shared_set, field, rows in (
         ("cost_centres", "costCentre", "costCentreCode", _COST_CENTRES),

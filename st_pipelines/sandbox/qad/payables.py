@@ -1,15 +1,15 @@
 """Supplier invoices. Invariant: QAD keeps a second invoice with the same supplier reference, and only warns.
 
 The invoice status decides what is posted: ``AP-GLALLOC`` wants the cost lines, ``AP-INITIAL`` and ``AP-NOALLOC`` put
-the whole amount on unmatched invoices, ``AP-RMALLOC`` matches receipts and puts what is over them on hold.
+the whole amount on unmatched invoices, ``AP-RMALLOC`` matches receipts (see ``matching``).
 """
 
 from decimal import Decimal
 from typing import Any
 
-from st_pipelines.sandbox.qad.company import PAYABLE, SETS, UNMATCHED
+from st_pipelines.sandbox.qad.company import PAYABLE, PRICE_VARIANCE, SETS, UNMATCHED
 from st_pipelines.sandbox.qad.ledger import Leg, post
-from st_pipelines.sandbox.qad.purchasing import match_receipts, settle_matches
+from st_pipelines.sandbox.qad.matching import Match, match_receipts, settle_matches
 from st_pipelines.sandbox.qad.submission import Submission
 from st_pipelines.sandbox.qad.vouchers import CHANGEABLE, Side, locked_fields, read_heading, read_posting
 from st_pipelines.sandbox.qad.wire import Problem, mandatory
@@ -43,7 +43,8 @@ def submit_supplier_invoice(this: Submission) -> Record:
         order["domainCode"] = order["domainCode"] or this.workspace.domain
         this.code("purchaseOrderNumber", "purchase_orders", order["domainCode"], order["purchaseOrderNumber"])
     read_heading(this, SIDE, this.code("supplierCode", "suppliers", SETS["supplier"]))
-    legs = _posting(this)
+    match = Match()
+    legs = _posting(this, match)
     _warn_of_duplicate(this)
     record["balanceTC"] = record["invoiceAmountTC"]
     series = f"voucher.{this.workspace.entity}.{record['daybookCode']}.{record['postingYear']}"
@@ -51,12 +52,13 @@ def submit_supplier_invoice(this: Submission) -> Record:
         record["voucherNumber"] = this.books.next_number(series)
         record["registrationNumber"] = this.books.next_number(f"registration.{this.workspace.entity}")
         stored = this.store()
-        settle_matches(this)
+        settle_matches(this, match)
         post(this, stored, legs, stored["postingDate"], stored["supplierCode"])
     return stored
 
 
-def _posting(this: Submission) -> list[Leg]:
+def _posting(this: Submission, match: Match) -> list[Leg]:
+    """``match`` is filled where the status matches receipts."""
     record = this.record
     status = this.books.get("invoice_statuses", record["invoiceStatusCode"])
     assert status is not None
@@ -72,14 +74,19 @@ def _posting(this: Submission) -> list[Leg]:
             message = f"Status {record['invoiceStatusCode']} does not match receipts."
             this.problem("value", "matchingLines", message)
         return read_posting(this, SIDE)
-    matched = match_receipts(this)
+    if SIDE.sign(record) > 0:
+        this.problem("value", "matchingLines", "A credit note is not matched with receipts.")
+    match_receipts(this, match)
     this.refuse_if_any()
-    # What the receipts accrued is undone here; the rest of the document is posted as its lines say.
-    line = {
-        "sequence": 0, "glCode": UNMATCHED, "subAccountCode": "", "costCentreCode": "", "projectCode": "",
-        "description": "Matched receipts", "amountTC": matched, "isDebit": SIDE.sign(record) < 0,
-    }  # fmt: skip
-    record["postingLines"] = [*record["postingLines"], line]
+    record["holdAmountTC"] = match.over + match.over_tolerance
+    # What the receipts accrued is undone here, and the difference in price is a cost of its own; the rest of the
+    # document is posted as its lines say.
+    made = ((UNMATCHED, match.cost, "Matched receipts"), (PRICE_VARIANCE, match.variance, "Price variance"))
+    record["postingLines"] += [
+        {"sequence": 0, "glCode": account, "subAccountCode": "", "costCentreCode": "", "projectCode": "",
+         "description": text, "amountTC": abs(amount), "isDebit": amount > 0}
+        for account, amount, text in made if amount
+    ]  # fmt: skip
     return read_posting(this, SIDE)
 
 

@@ -1,10 +1,8 @@
-"""Purchase orders, receipts and what invoices match of them. Invariant: receipts are never edited; a correction is a
-negative receipt, and what can still be invoiced is receipts less matches.
+"""Purchase orders and receipts. Invariant: receipts are never edited; a correction is a negative receipt.
 
 A receipt accrues its cost on unmatched invoices where its order line names a GL account.
 """
 
-from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
@@ -96,51 +94,3 @@ def _accrue(this: Submission, receipt: Record, line: Record) -> None:
         Leg(UNMATCHED, -cost),
     ]
     post(this, document, legs, receipt["receiptDate"], order["supplierCode"])
-
-
-def match_receipts(this: Submission) -> Decimal:
-    """The value of the matching lines. What exceeds the open receipts is refused, or, where the tenant is set to it
-    (switch ``accept_and_hold``), goes to ``holdAmountTC``."""
-    value = over = Decimal(0)
-    asked: dict[str, Decimal] = defaultdict(Decimal)
-    for number, part in enumerate(this.record["matchingLines"], start=1):
-        key = f"{this.workspace.domain}.{part['purchaseOrderNumber']}.{part['purchaseOrderLine']}"
-        line = this.books.get("purchase_order_lines", key)
-        if line is None:
-            this.problems.append(mandatory("purchaseOrderLine", key))
-            continue
-        quantity, price = Decimal(part["quantity"]), Decimal(part["unitPrice"])
-        if quantity <= 0:
-            this.problem("value", "quantity", f"Matching line {number}: the quantity must be positive.", quantity)
-        value += quantity * price
-        before = max(Decimal(0), Decimal(line["quantityReceived"] - line["quantityInvoiced"]) - asked[key])
-        asked[key] += quantity
-        excess = max(Decimal(0), quantity - before)
-        if excess and not this.switched("accept_and_hold"):
-            message = f"Matching line {number}: {quantity} invoiced, but only {before} received and open."
-            this.problem("value", "quantity", message, quantity)
-        over += excess * price
-    if not this.record["matchingLines"]:
-        this.problems.append(mandatory("matchingLines"))
-    this.record["holdAmountTC"] = over.quantize(Decimal("0.01"))
-    return value.quantize(Decimal("0.01"))
-
-
-def settle_matches(this: Submission) -> None:
-    """Counts the matched quantities on the order lines, and down on their receipts, oldest first."""
-    for part in this.record["matchingLines"]:
-        key = f"{this.workspace.domain}.{part['purchaseOrderNumber']}.{part['purchaseOrderLine']}"
-        line = this.books.get("purchase_order_lines", key)
-        assert line is not None
-        this.keep(
-            "purchase_order_lines", {**line, "quantityInvoiced": line["quantityInvoiced"] + part["quantity"]}, line
-        )
-        left = part["quantity"]
-        for receipt in this.books.find("receipts", "purchaseOrderNumber", part["purchaseOrderNumber"]):
-            if receipt["purchaseOrderLine"] != part["purchaseOrderLine"] or receipt["openInvoiceQuantity"] <= 0:
-                continue
-            taken = min(left, receipt["openInvoiceQuantity"])
-            if taken > 0:
-                open_now = receipt["openInvoiceQuantity"] - taken
-                this.keep("receipts", {**receipt, "openInvoiceQuantity": open_now}, receipt)
-                left -= taken

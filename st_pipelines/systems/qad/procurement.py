@@ -20,7 +20,7 @@ from st_pipelines.systems.qad.changes import MODIFIED, Span, days_of, domains, m
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import Company
 from st_pipelines.systems.qad.lists import Filter
-from st_pipelines.systems.qad.lookups import by_values
+from st_pipelines.systems.qad.lookups import all_of, by_values
 from st_pipelines.systems.qad.party_records import get_parties, reference_of
 from st_pipelines.systems.qad.profile import Entity, Profile
 from st_pipelines.systems.qad.wire_values import canonical, read_amount, read_date
@@ -221,7 +221,10 @@ def _of_values(
 ) -> Mapping[str, list[Record]]:
     entity = client.profile.entity(name)
     in_domain = [Filter(entity.wire("domain"), "eq", books.domain)]
-    return by_values(client, name, books, entity.wire(logical), values, in_domain) if values else {}
+    found: dict[str, list[Record]] = {}
+    for record in all_of(client, name, books, entity.wire(logical), values, in_domain):
+        found.setdefault(str(record[entity.wire(logical)]), []).append(record)
+    return found
 
 
 def _first(held: Mapping[str, list[Record]]) -> dict[str, Record]:

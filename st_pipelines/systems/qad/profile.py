@@ -122,7 +122,8 @@ class Limits(_Strict):
 
 
 class Form(_Strict):
-    """One kind of document in the tenant's own words; what is empty is not sent."""
+    """One kind of document in the tenant's own words; what is empty is not sent. ``matched_invoice`` of a supplier
+    invoice: one that takes received goods."""
 
     type: str = ""
     daybook: str = ""
@@ -136,7 +137,11 @@ class Nested(_Strict):
 
 class Entity(_Strict):
     """One business component. ``code_format``: how we number it where we must (``{role}`` C or V, ``{id}``);
-    ``code_lists``: wire name of a code to the entity that lists the valid ones."""
+    ``code_lists``: wire name of a code to the entity that lists the valid ones.
+
+    Of a supplier invoice that takes received goods: ``received_account``: goods received and not invoiced, which QAD
+    itself clears where it matches; ``variance_account``: where it then posts the difference between the invoice's price
+    and the receipt's cost; ``quantity_tolerance``: pieces that it lets an invoice take beyond what was received."""
 
     status: Literal["observed", "assumed"]
     writes_confirmed: bool = False
@@ -152,6 +157,9 @@ class Entity(_Strict):
     code_format: str | None = None
     nested: dict[str, Nested] = {}
     control_account: str | None = None
+    received_account: str | None = None
+    variance_account: str | None = None
+    quantity_tolerance: str = Field(default="0", pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
     forms: dict[str, Form] = {}
     defaults: dict[str, Scalar] = {}
     code_lists: dict[str, str] = {}
@@ -224,7 +232,7 @@ class Profile(_Strict):
         faults = [
             fault
             for name, entity in self.entities.items()
-            for fault in missing(name, entity, self.workspace.shared_sets, self.entities.keys())
+            for fault in missing(name, entity, self.workspace.shared_sets, self.entities)
         ]
         if self.workspace.probe not in self.entities:
             faults.append(f"workspace.probe: no entity named {self.workspace.probe}")

@@ -1,6 +1,6 @@
 """What the client itself names of each entity. Invariant: a profile without one of these is refused at once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ _NEEDED_NESTED: dict[str, dict[str, tuple[str, ...]]] = {
     "supplierInvoice": {"postingLines": _LINE_FIELDS, "taxes": ("taxCode", "amount")},
     "customerPayment": {"allocations": (*_VOUCHER_KEYS, "amount")},
 }
+# What a tenant needs beside, where its supplier invoices take received goods (form ``matched_invoice``).
+_MATCHED, _MATCHING_LINE = "matched_invoice", ("receiver", "order", "line", "quantity", "unitPrice")
+_MATCHING_FIELDS = {"purchaseOrder": ("supplier", "currency"), "purchaseOrderLine": ("invoiced",),
+                    "receipt": ("quantity", "openQuantity", "receiptDate")}  # fmt: skip
 _NEEDED_FORMS = {
     "customerInvoice": _INVOICE_FORMS,
     "supplierInvoice": _INVOICE_FORMS,
@@ -54,7 +58,7 @@ _NEEDED_FORMS = {
 }
 
 
-def missing(name: str, entity: "Entity", shared_sets: Mapping[str, str], entities: Collection[str]) -> list[str]:
+def missing(name: str, entity: "Entity", shared_sets: Mapping[str, str], entities: Mapping[str, "Entity"]) -> list[str]:
     """One sentence for each setting that the entity still needs."""
     where = f"entities.{name}"
     faults = [f"{where}.fields: {field} is missing" for field in _NEEDED_FIELDS.get(name, ()) if not entity.has(field)]
@@ -68,6 +72,8 @@ def missing(name: str, entity: "Entity", shared_sets: Mapping[str, str], entitie
         faults.append(f"{where}.control_account is missing")
     if name in _NEEDED_FORMS and "entity" not in entity.identity:
         faults.append(f"{where}.identity: entity is missing, so an answer from other books would pass")
+    if _MATCHED in entity.forms:
+        faults += _missing_to_match(where, entity, entities)
     if name == "businessRelation" and not entity.code_format and "externalReference" not in entity.fields:
         faults.append(f"{where}: needs code_format or fields.externalReference, else a record cannot be found again")
     faults += [f"{where}.code_lists: no entity named {listed}" for listed in entity.code_lists.values()
@@ -76,4 +82,19 @@ def missing(name: str, entity: "Entity", shared_sets: Mapping[str, str], entitie
         faults.append(f"{where}.shared_set: workspace.shared_sets has no {entity.shared_set}")
     if "sharedSetCode" in entity.keys and not entity.shared_set:
         faults.append(f"{where}.shared_set is missing")
+    return faults
+
+
+def _missing_to_match(where: str, entity: "Entity", entities: Mapping[str, "Entity"]) -> list[str]:
+    because = f"which {where}.forms.{_MATCHED} needs"
+    given = entity.nested["matchingLines"].fields if "matchingLines" in entity.nested else {}
+    faults = [f"{where}.nested.matchingLines: {field} is missing" for field in _MATCHING_LINE if field not in given]
+    if not entity.received_account:
+        faults.append(f"{where}.received_account is missing, {because}")
+    for name, fields in _MATCHING_FIELDS.items():
+        if name not in entities:
+            faults.append(f"entities.{name} is missing, {because}")
+            continue
+        faults += [f"entities.{name}.fields: {field} is missing, {because}"
+                   for field in fields if not entities[name].has(field)]  # fmt: skip
     return faults

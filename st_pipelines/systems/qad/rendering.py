@@ -6,9 +6,10 @@ visible. Invoices are never updated: a changed one is reversed and made again.
 
 from collections.abc import Mapping
 
+from st_pipelines.documents.bill import Bill
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.target import CannotRender, Reference
-from st_pipelines.systems.qad import codes, invoices, parties, payments, relations
+from st_pipelines.systems.qad import codes, invoices, matching, parties, payments, relations
 from st_pipelines.systems.qad.answers import Record
 from st_pipelines.systems.qad.bodies import Rendering, envelope, keys_of
 from st_pipelines.systems.qad.client import QadClient
@@ -31,7 +32,7 @@ def render(client: QadClient, document: MappedDocument, op: str, external_ref: s
     to = Rendering(profile, entity, company(document.company), external_ref, references)
     posted = previous if void and previous is not None else document
     if kind in REVERSED:
-        record = _invoice(posted, op, to, target_id)
+        record = _invoice(client, posted, op, to, target_id)
     elif kind == "customer_payment":
         record = _payment(client, posted, op, to, target_id)
     elif kind == "customer_domain":
@@ -45,10 +46,13 @@ def render(client: QadClient, document: MappedDocument, op: str, external_ref: s
     return envelope(entity, record)
 
 
-def _invoice(document: MappedDocument, op: str, to: Rendering, target_id: str) -> Record:
+def _invoice(client: QadClient, document: MappedDocument, op: str, to: Rendering, target_id: str) -> Record:
     this = invoices.voucher(document)
     if op == "create":
-        return invoices.create(this, to)
+        record = invoices.create(this, to)
+        if isinstance(document.payload, Bill) and document.payload.matches:
+            record |= matching.wire_arrays(client, document.payload, invoices.party_code(this, to), to)
+        return record
     if op == "void":
         keys_of(target_id, to.entity)
         return invoices.void(this, to, target_id)

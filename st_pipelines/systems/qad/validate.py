@@ -131,8 +131,12 @@ def _codes(lists: _Lists, name: str, entity: Entity) -> Iterator[Fault]:
               if entity.defaults.get(wire)]  # fmt: skip
     wanted += [(f"forms.{form}.daybook", names.daybook, "daybook")
                for form, names in entity.forms.items() if names.daybook]  # fmt: skip
-    if entity.control_account:
-        wanted.append(("control_account", entity.control_account, "glAccount"))
+    wanted += [(f"forms.{form}.status", names.status, entity.code_lists[entity.wire("status")])
+               for form, names in entity.forms.items()
+               if names.status and entity.has("status") and entity.wire("status") in entity.code_lists]  # fmt: skip
+    wanted += [(setting, account, "glAccount")
+               for setting in ("control_account", "received_account", "variance_account")
+               if (account := getattr(entity, setting))]  # fmt: skip
     for setting, code, listed in wanted:
         codes = lists.of(listed)
         if codes is None:
