@@ -27,15 +27,14 @@ TIMES = 3  # of the runs that find nothing new; the quickest counts: the machine
 def run() -> list[dict[str, Any]]:
     """Rows for ``bench``: name, value, unit, bar, ok, note."""
     os.environ.pop("ST_PIPELINES_DATABASE_URL", None)
-    from st_pipelines.cli.demo import month_of
-    from st_pipelines.cli.demo_company import demo_company
+    from st_pipelines.cli.demo_company import demo_company, months_of
     from st_pipelines.cli.demo_days import run_days
 
     with (
         tempfile.TemporaryDirectory() as folder,
         demo_company("demo_qad", Path(folder) / "home", size="demo") as company,
     ):
-        first, last = month_of(company.integration.first_day)
+        first, last = months_of(company)
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         quiet = Console(stderr=True, quiet=True)
         run_days(company, first, last, quiet)

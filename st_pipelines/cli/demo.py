@@ -1,12 +1,9 @@
-"""``st-pipelines demo``: a month of the demo company through Dagster, against local sandboxes, proved by reading back.
+"""``st-pipelines demo``: months of a demo company through Dagster, against local sandboxes, proved by reading back.
 
 Invariant: it uses what every integration uses (vault, jobs, ledger, reconciliation); only the company is made up. The
 exit code is 0 only if everything eligible was posted once and the variance is zero.
 """
 
-import time
-from calendar import monthrange
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,39 +32,28 @@ def demo(
 
     if faults and by != "polling":
         raise Usage("--faults goes with --by polling")
-    from st_pipelines.cli.demo_company import demo_company
-    from st_pipelines.cli.demo_days import run_days, run_days_through_faults
+    from st_pipelines.cli.demo_company import demo_company, months_of
+    from st_pipelines.cli.demo_days import run_days, run_days_through_faults, run_life, run_life_through_faults
     from st_pipelines.cli.demo_events import run_told
+    from st_pipelines.cli.demo_figures import Stopwatch
+    from st_pipelines.cli.demo_life import is_lived, stops
     from st_pipelines.cli.demo_screen import as_data, screen
-    from st_pipelines.integrations.reconcile import reconcile_month
-    from st_pipelines.integrations.session import Session
-    from st_pipelines.posting.told import totals
-    from st_pipelines.posting.totals import flow_totals, writes_sent
 
     progress = Console(stderr=True)
     with demo_company(integration, home, size=size) as company:
-        first, last = month_of(company.integration.first_day)
-        started = time.monotonic()
-        with Session(company.integration, company.settings) as session:
-            before = writes_sent(session.engine, company.integration.name)
-        if by != "polling":
-            run_told(company, first, last, progress)
-        if by != "webhooks":
-            run = run_days_through_faults if faults else run_days
-            run(company, first, last, progress)
-        with Session(company.integration, company.settings) as session:
-            month = reconcile_month(session, first, run_id="demo")
-            sent = writes_sent(session.engine, company.integration.name) - before
-            flows = flow_totals(session.engine, company.integration.name)
-            told = totals(session.engine, company.integration.name) if session.integration.options.mark_exported else {}
-        seconds = time.monotonic() - started
-        clean = month.is_clean and not month.result.has_alarm
-        return Answer(
-            as_data(month, flows, sent, seconds, told),
-            screen(month, flows, sent, seconds, told),
-            CLEAN if clean else OPEN,
-        )
-
-
-def month_of(day: date) -> tuple[date, date]:
-    return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
+        first, last = months_of(company)
+        watch = Stopwatch(company)
+        if is_lived(company):
+            if by != "polling":
+                raise Usage(f"{integration} goes with --by polling: neither of its systems tells of changes")
+            last = stops(company)[-1]
+            live = run_life_through_faults if faults else run_life
+            live(company, progress)
+        else:
+            if by != "polling":
+                run_told(company, first, last, progress)
+            if by != "webhooks":
+                run = run_days_through_faults if faults else run_days
+                run(company, first, last, progress)
+        shown = watch.figures(last)
+        return Answer(as_data(shown), screen(shown), CLEAN if shown.is_clean else OPEN)

@@ -5,9 +5,11 @@ Only the sandbox's public credentials are in here; they open nothing but a loopb
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from calendar import monthrange
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +56,20 @@ SANDBOX_OPTIONS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class DemoCompany:
+    """``integrations``: ``integration`` and the one that goes the other way between the same two connections, in the
+    order in which they run. ``month``: the last month of business in the sandbox, as ``2026-10``."""
+
     integration: Integration
     settings: Settings
     sandbox: RunningSandbox
+    integrations: Sequence[Integration]
+    month: str
+
+
+def months_of(company: DemoCompany) -> tuple[date, date]:
+    """First and last day of the months of business that the integration covers."""
+    year, month = (int(part) for part in company.month.split("-"))
+    return company.integration.first_day.replace(day=1), date(year, month, monthrange(year, month)[1])
 
 
 @contextmanager
@@ -73,16 +86,24 @@ def demo_company(
     os.environ.update(environment)
     os.environ.setdefault("ST_PIPELINES_MAPPINGS", str(REPOSITORY / "mappings"))
     settings = Settings()
-    integration = next((each for each in load_integrations(settings.mappings) if each.name == name), None)
+    known = load_integrations(settings.mappings)
+    integration = next((each for each in known if each.name == name), None)
     if integration is None:
         raise LookupError(f"there is no integration {name!r} under {settings.mappings}")
+    together = [each for each in known if _connections(each) == _connections(integration)]
     systems = (integration.source.system, integration.target.system)
-    options = SANDBOX_OPTIONS.get(integration.target.system, {})
+    options = {name: value for system in systems for name, value in SANDBOX_OPTIONS.get(system, {}).items()}
+    if options and not ticking:
+        options["clock"] = min(each.first_day for each in together).isoformat()  # its life is lived while it runs
     with running_sandbox(
-        home / "sandbox", systems=systems, size=size, month=month, ticking=ticking, settings=options
+        home / "sandbox", systems=sorted(systems), size=size, month=month, ticking=ticking, settings=options
     ) as sandbox:
         _connect(integration, settings, sandbox)
-        yield DemoCompany(integration, settings, sandbox)
+        yield DemoCompany(integration, settings, sandbox, together, month)
+
+
+def _connections(integration: Integration) -> set[str]:
+    return {integration.source.connection, integration.target.connection}
 
 
 def _connect(integration: Integration, settings: Settings, sandbox: RunningSandbox) -> None:

@@ -1,4 +1,4 @@
-"""Runs the demo's month as Dagster runs: in this process, or in one that is killed on the way.
+"""Runs the demo's days as Dagster runs: in this process, or in ones that are killed on the way.
 
 Invariant: whatever is broken here, nothing is repaired by hand; the same job is simply run again.
 """
@@ -6,8 +6,11 @@ Invariant: whatever is broken here, nothing is repaired by hand; the same job is
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
-from itertools import count
+from itertools import repeat
 from typing import Any
 
 import httpx
@@ -46,36 +49,83 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     ],
 }  # fmt: skip
 
+Job = tuple[str, tuple[date, ...]]  # a job's name, and the first and the last day of its partitions
+
+_POSTING = r"(invoices|receipts): \d+ claimed, [1-9]\d* posted so far"
+_CLAIMED = r"(receipts|invoices): ([2-9]|\d\d+) claimed"  # a week has too few documents for a second batch
 MOST_RUNS = 8  # a month that is not clean after so many runs is a defect, not bad luck
 
 
 def run_days(company: DemoCompany, first: date, last: date, progress: Console) -> None:
-    """Reference data, then all days in one run, then the month."""
+    """Reference data, then all days in one run, then the months."""
+    name = company.integration.name
+    run_jobs(((f"{name}_reference", ()), (f"{name}_daily", (first, last)), months_job(name, first, last)), progress)
+
+
+def months_job(name: str, first: date, last: date) -> Job:
+    """All months from one day to another, in one run."""
+    return f"{name}_period", (first.replace(day=1), last.replace(day=1))
+
+
+def run_jobs(jobs: Iterable[Job], progress: Console) -> None:
+    """One after the other, in this process."""
     from st_pipelines.assets.launch import run_job, steps_of
     from st_pipelines.definitions import defs
 
-    name = company.integration.name
-    for job, days in ((f"{name}_reference", ()), (f"{name}_daily", (first, last)), (f"{name}_period", (first,))):
+    for job, days in jobs:
         with watching(progress, job, steps_of(defs, job)) as watched:
             run_job(defs, job, *days, heard=watched.heard)
+
+
+def run_life(company: DemoCompany, progress: Console) -> None:
+    """Each stop of the company's life: goods come, orders and receipts go out, invoices come in and go back; at the end
+    all months. Where life is over, all days once."""
+    from st_pipelines.cli.demo_life import goods_until, mail_of, stops, today
+
+    names, ends, first = [one.name for one in company.integrations], stops(company), company.integration.first_day
+    run_jobs([(f"{name}_reference", ()) for name in names], progress)
+    if not (left := [day for day in ends if day > today(company)]):
+        run_jobs([(f"{name}_daily", (first, ends[-1])) for name in names], progress)
+    for day in left:
+        since = max([first, *(end for end in ends if end < day)])
+        goods_until(company, day)
+        run_jobs([(f"{names[0]}_daily", (since, day))], progress)
+        progress.print(f"{day}: {mail_of(company)} invoices were approved", highlight=False)
+        run_jobs([(f"{name}_daily", (since, day)) for name in names[1:]], progress)
+    run_jobs([months_job(name, first, ends[-1]) for name in names], progress)
 
 
 def run_days_through_faults(company: DemoCompany, first: date, last: date, progress: Console) -> None:
     """The same with every failure switch on: the first run is killed with SIGKILL in the middle of posting; then runs
     follow until one succeeds. The switches stay on throughout."""
+    with _broken(company, progress):
+        _run_until_done([company.integration.name], first, last, {company.integration.name: _POSTING}, progress)
+
+
+def run_life_through_faults(company: DemoCompany, progress: Console) -> None:
+    """Both directions at once, a process each, over a life of few stops; in each round another one is killed."""
+    from st_pipelines.cli.demo_life import goods_until, mail_of, stops, today
+
+    names, ends, first = [one.name for one in company.integrations], stops(company), company.integration.first_day
+    left = [day for day in (*ends[2:-1:3], ends[-1]) if day > today(company)]
+    with _broken(company, progress):
+        for number, day in enumerate(left):
+            goods_until(company, day)
+            _run_until_done(names, first, day, {names[number % len(names)]: _CLAIMED}, progress)
+            progress.print(f"{day}: {mail_of(company)} invoices were approved", highlight=False)
+        _run_until_done(names, first, ends[-1], {names[-1]: _CLAIMED} if left else {}, progress)
+
+
+@contextmanager
+def _broken(company: DemoCompany, progress: Console) -> Iterator[None]:
+    """Every failure switch is on; afterwards it is told how often each did something."""
     systems = [system for system in FAULTS if system in company.sandbox.addresses]
     for system in systems:
         for fault in FAULTS[system]:
             armed = httpx.post(f"{_origin(company.sandbox[system])}/_sandbox/faults", json={"count": None, **fault})
             armed.raise_for_status()
     try:
-        for attempt in count(1):
-            killed_at = r"(invoices|receipts): \d+ claimed, [1-9]\d* posted so far" if attempt == 1 else ""
-            progress.print(f"run {attempt}" + (" (will be killed while it posts)" if killed_at else ""))
-            if _run_in_child(company.integration.name, first, last, killed_at):
-                return
-            if attempt == MOST_RUNS:
-                raise RuntimeError(f"no run succeeded in {MOST_RUNS}; open Dagster on {company.settings.home}/dagster")
+        yield
     finally:
         for system in systems:
             address = f"{_origin(company.sandbox[system])}/_sandbox/faults"
@@ -86,7 +136,24 @@ def run_days_through_faults(company: DemoCompany, first: date, last: date, progr
             httpx.delete(address).raise_for_status()
 
 
-def _run_in_child(name: str, first: date, last: date, killed_at: str) -> bool:
+def _run_until_done(
+    names: Sequence[str], first: date, last: date, killed: Mapping[str, str], progress: Console
+) -> None:
+    """All integrations at once, a process each, until a run of each has succeeded. ``killed``: whose first run is
+    killed, and at which words of its log."""
+    left = list(names)
+    for attempt in range(1, MOST_RUNS + 1):
+        victims, will = killed if attempt == 1 else {}, "will be killed while it posts"
+        progress.print(f"run {attempt}: " + ", ".join(f"{one} {will}" if one in victims else one for one in left))
+        with ThreadPoolExecutor(len(left)) as pool:
+            done = list(pool.map(_run_in_child, left, repeat(first), repeat(last), map(victims.get, left)))
+        left = [name for name, succeeded in zip(left, done, strict=True) if not succeeded]
+        if not left:
+            return
+    raise RuntimeError(f"no run of {', '.join(left)} succeeded in {MOST_RUNS}; open Dagster on its home")
+
+
+def _run_in_child(name: str, first: date, last: date, killed_at: str | None) -> bool:
     """True if the run succeeded. Killed with SIGKILL when its log first matches ``killed_at``."""
     command = [sys.executable, "-m", "st_pipelines.cli.run_month", name, first.isoformat(), last.isoformat()]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -94,7 +161,7 @@ def _run_in_child(name: str, first: date, last: date, killed_at: str) -> bool:
         for line in process.stderr:
             if killed_at and re.search(killed_at, line):
                 process.kill()
-                killed_at = ""
+                killed_at = None
     return process.returncode == 0
 
 

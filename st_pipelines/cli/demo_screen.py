@@ -1,71 +1,92 @@
 """The one screen of the demo, for a controller. Invariant: every number on it was read from the ledger, the source's
 mapped documents or the target; nothing is counted while posting."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
+from st_pipelines.cli.order_screen import as_orders, order_screen, pieces
 from st_pipelines.cli.output import table, text
-from st_pipelines.documents.money import from_minor
-from st_pipelines.integrations.reconcile import Reconciled
-from st_pipelines.posting.totals import FlowTotal
+from st_pipelines.documents.money import PIECES, from_minor
 from st_pipelines.reconciliation.control_totals import folded
 from st_pipelines.reconciliation.second_witness import SecondWitness
 
-MOST_OPEN = 20
+if TYPE_CHECKING:
+    from st_pipelines.cli.demo_figures import Figures, Proof
+    from st_pipelines.integrations.reconcile import Reconciled
+
+MOST_OPEN, MOST_UNITS = 20, 8
 SIDES = ("source", "target", "variance")
 
 
-def screen(
-    month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: float, told: Mapping[str, int]
-) -> tuple[RenderableType, ...]:
-    """Documents by flow and state, control totals of all sides, what is open, verdict, variance per currency.
+def screen(shown: "Figures") -> tuple[RenderableType, ...]:
+    """Of each integration documents by flow and state, control totals of all sides, what is open, verdict; then the
+    purchase orders, and the variance of all per currency."""
+    parts = [part for proof in shown.proofs for part in _integration(proof)]
+    if (orders := shown.proofs[-1].month.result.orders) is not None:
+        parts += order_screen(orders)
+    took = f"{shown.seconds:.0f} s, {shown.cpu_seconds:.0f} s of it CPU"
+    parts.append(text(f"{shown.sent:,} writes were sent in {took}." if shown.sent else
+                      f"Nothing was sent: everything was already posted ({took})."))  # fmt: skip
+    parts += [
+        text(f"variance {_money(minor, currency)} {currency}") for currency, minor in shown.variance_minor.items()
+    ]
+    parts += [text(f"Report: {proof.month.report_path}") for proof in shown.proofs]
+    return tuple(parts)
 
-    ``told``: documents by what ServiceTitan said when it was told about them; empty = it is not told."""
+
+def _integration(proof: "Proof") -> Iterator[RenderableType]:
+    month, told = proof.month, proof.told
     result = month.result
-    audit = result.audit
-    return (
-        text(f"{result.integration}  {result.period}  {', '.join(result.companies)}", "bold"),
-        text(""),
-        table(
-            ("flow", "state", "documents", "amount"),
-            [(row.flow, row.state, f"{row.documents:,}", _money(row.amount_minor, row.currency)) for row in flows],
-            title="Documents and amounts", right=("documents", "amount"),
-        ),
-        text(""),
-        *control_totals(month),
-        text(""),
-        *_open(month),
-        text(f"{sent:,} writes were sent in {seconds:.0f} s." if sent else
-             f"Nothing was sent: everything was already posted ({seconds:.0f} s)."),
-        *([text(f"ServiceTitan was told about {told['marked']:,} documents ({told['refused']:,} refused).")]
-          if told else ()),
-        text(f"Audit trail: {audit.text if audit else 'not verified'}"),
-        *_second_witness(result.witness),
-        text(result.verdict(), "bold green" if month.is_clean and not result.has_alarm else "bold red"),
-        *(text(f"variance {_money(minor, currency)} {currency}") for currency, minor in result.variance_minor.items()),
-        text(f"Report: {month.report_path}"),
+    yield text(f"{result.integration}  {result.period}  {', '.join(result.companies)}", "bold")
+    yield text("")
+    yield table(
+        ("flow", "state", "documents", "amount"),
+        [(row.flow, row.state, f"{row.documents:,}", f"{_money(row.amount_minor, row.currency)} {row.currency}")
+         for row in proof.flows],
+        title="Documents and amounts", right=("documents", "amount"),
     )  # fmt: skip
+    yield text("")
+    yield from control_totals(month)
+    yield text("")
+    yield from _open(month)
+    if told:
+        yield text(f"The source was told about {told['marked']:,} documents ({told['refused']:,} refused).")
+    yield text(f"Audit trail: {result.audit.text if result.audit else 'not verified'}")
+    yield from _second_witness(result.witness)
+    yield text(result.verdict(), "bold green" if month.is_clean and not result.has_alarm else "bold red")
+    yield text("")
 
 
-def as_data(
-    month: Reconciled, flows: Sequence[FlowTotal], sent: int, seconds: float, told: Mapping[str, int]
-) -> Mapping[str, Any]:
-    """The same for ``--json``."""
-    result = month.result
+def as_data(shown: "Figures") -> Mapping[str, Any]:
+    """The same for ``--json``: the first integration's figures, ``clean``, ``sent`` and ``variance`` of all, and where
+    there are several each by itself under ``integrations``."""
+    each = [_as_data(proof) for proof in shown.proofs]
     return {
-        "integration": result.integration, "period": result.period, "clean": month.is_clean, "sent": sent,
-        "told": dict(told), "seconds": round(seconds, 1),
-        "variance": {currency: _money(minor, currency) for currency, minor in result.variance_minor.items()},
+        **each[0], "clean": shown.is_clean, "sent": shown.sent, "seconds": round(shown.seconds, 1),
+        "cpu_seconds": round(shown.cpu_seconds, 1), "variance": _by_currency(shown.variance_minor),
+        **({"integrations": each} if len(each) > 1 else {}),
+    }  # fmt: skip
+
+
+def _as_data(proof: "Proof") -> dict[str, Any]:
+    month, result = proof.month, proof.month.result
+    return {
+        "integration": result.integration, "period": result.period, "clean": month.is_clean, "told": dict(proof.told),
+        "variance": _by_currency(result.variance_minor),
         "flows": [
             {"flow": row.flow, "state": row.state, "documents": row.documents, "currency": row.currency,
-             "amount": str(from_minor(row.amount_minor, row.currency))} for row in flows
+             "amount": str(from_minor(row.amount_minor, row.currency))} for row in proof.flows
         ],
-        "control_totals": month.total_rows, "open": month.cause_rows,
+        "control_totals": month.total_rows, "open": month.cause_rows, "order_lines": as_orders(result.orders),
         "audit": {"ok": result.audit.ok, "text": result.audit.text} if result.audit else None,
         "second_witness": as_witness(result.witness), "report": month.report_path,
     }  # fmt: skip
+
+
+def _by_currency(sums: Mapping[str, int]) -> dict[str, str]:
+    return {currency: _money(minor, currency) for currency, minor in sums.items()}
 
 
 def as_witness(witness: SecondWitness | None) -> Mapping[str, Any] | None:
@@ -89,12 +110,15 @@ def _second_witness(witness: SecondWitness | None) -> tuple[RenderableType, ...]
     return (text(f"Second witness: {witness.verdict()}", "bold red" if witness.contradicts else ""),)
 
 
-def control_totals(month: Reconciled) -> tuple[RenderableType, ...]:
+def control_totals(month: "Reconciled") -> tuple[RenderableType, ...]:
     """A matrix per currency: GL accounts by business units as the source says they must be, then the sums of both
-    sides. A cell that the target does not confirm shows both amounts."""
+    sides. A cell that the target does not confirm shows both amounts. Where there are many business units (a purchase
+    order is one) the sums alone, and the units that differ."""
+    rows = folded(month.result.totals, ("currency", "business_unit", "gl_account")).to_pylist()
+    if len({row["business_unit"] for row in rows}) > MOST_UNITS:
+        return tuple(_sums_alone(month, rows))
     made: list[RenderableType] = []
     for currency in month.result.currencies:
-        rows = folded(month.result.totals, ("currency", "business_unit", "gl_account")).to_pylist()
         cells = {(row["gl_account"], row["business_unit"]): row for row in rows if row["currency"] == currency}
         if not cells:
             continue
@@ -118,6 +142,27 @@ def control_totals(month: Reconciled) -> tuple[RenderableType, ...]:
     return tuple(made)
 
 
+def _sums_alone(month: "Reconciled", rows: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    sums = ("source", month.result.target_system, "variance")
+    totals = folded(month.result.totals, ("currency", "gl_account")).to_pylist()
+    shown = [(month.result.called("account", row["gl_account"]), row["currency"],
+              *(_figure(row[f"{side}_minor"], row["currency"]) for side in SIDES)) for row in totals]  # fmt: skip
+    of = f"{len({row['business_unit'] for row in rows}):,} units"
+    yield table(("control total", "currency", *sums), shown, f"Control totals over {of}, debit positive", sums)
+    differing = sorted((row for row in rows if row["variance_minor"]), key=lambda row: -abs(row["variance_minor"]))
+    if differing:
+        worst = [(month.result.called("unit", row["business_unit"]), month.result.called("account", row["gl_account"]),
+                  row["currency"], *(_figure(row[f"{side}_minor"], row["currency"]) for side in SIDES))
+                 for row in differing[:MOST_UNITS]]  # fmt: skip
+        title = f"The largest of {len(differing):,} that differ"
+        yield table(("unit", "control total", "currency", *sums), worst, title, sums)
+
+
+def _figure(minor: int, currency: str) -> str:
+    """Pieces without the decimals that they do not have."""
+    return pieces(minor) if currency == PIECES else _money(minor, currency)
+
+
 def _cell(row: Mapping[str, Any] | None, currency: str) -> str:
     if row is None:
         return ""
@@ -129,7 +174,7 @@ def _sum(cells: Mapping[tuple[str, str], Mapping[str, Any]], account: str, colum
     return _money(sum(row[column] for (one, _), row in cells.items() if one == account), currency)
 
 
-def _open(month: Reconciled) -> tuple[RenderableType, ...]:
+def _open(month: "Reconciled") -> tuple[RenderableType, ...]:
     rows = month.cause_rows
     if not rows:
         return (text("Held, rejected, waiting or unknown: none."),)

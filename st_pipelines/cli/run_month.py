@@ -11,10 +11,11 @@ from st_pipelines.definitions import defs
 
 
 def main(name: str, first: date, last: date) -> int:
+    """Reference data, all days, all months that they touch."""
     try:
         run_job(defs, f"{name}_reference")
         run_job(defs, f"{name}_daily", first, last)
-        run_job(defs, f"{name}_period", first)
+        run_job(defs, f"{name}_period", first.replace(day=1), last.replace(day=1))
     except RunFailed as failed:
         sys.stderr.write(f"{failed}\n")
         return 1

@@ -4,7 +4,7 @@ Invariant: every name of the tenant comes from the profile.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +14,7 @@ from st_pipelines.documents.codes import CodeRecord
 from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.documents.keys import coded, doc_key, fitting
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.documents.order_lines import OrderLineStanding
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import FILE_NAME, Integration
@@ -210,6 +211,12 @@ def _as_linked(document: MappedDocument, target_id: str) -> MappedDocument:
     )  # fmt: skip
 
 
+def _order_lines(client: Any, since: date) -> Iterable[OrderLineStanding]:
+    from st_pipelines.systems.qad.order_lines import order_lines
+
+    return order_lines(client, since)
+
+
 def _read_codes(client: Any, kind: str) -> Sequence[CodeRecord]:
     from st_pipelines.systems.qad.codes import read_codes
 
@@ -230,7 +237,7 @@ CODES = CodeSide(
 SOURCE = SourceSide(
     system="qad", daily=DAILY, reference=SOURCE_REFERENCE, connect=_connect_source, extract_days=_extract_days,
     extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
-    codes=CODES, pins=("profile", "companies"),
+    codes=CODES, pins=("profile", "companies"), order_lines=_order_lines,
 )  # fmt: skip
 
 PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)
@@ -238,5 +245,5 @@ PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)
 TARGET = TargetSide(
     system="qad", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
     mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
-    parties=PARTIES, as_linked=_as_linked, goods=_goods,
+    parties=PARTIES, as_linked=_as_linked, goods=_goods, order_lines=_order_lines,
 )  # fmt: skip

@@ -54,6 +54,7 @@ ROAD = Road(
     target=servicenow.TARGET,
     tables=PROCUREMENT,
     options=frozenset({"currencies"}),
+    order_measures=("ordered", "received"),
     flows=(
         Flow(
             "suppliers", "Suppliers with name and address; retired ones are inactive.",

@@ -12,10 +12,12 @@ from functools import cached_property
 from st_pipelines.audit.verify import verify
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.integrations.names import names
+from st_pipelines.integrations.order_lines import order_lines
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import days_of, stored_documents, stored_partitions
 from st_pipelines.integrations.witness import second_witness
+from st_pipelines.reconciliation.order_lines import OrderLines
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.reconcile import reconcile
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
@@ -95,16 +97,19 @@ def reconcile_touched(session: Session, flow: Flow, keys: Sequence[str], run_id:
 
 def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     """The whole calendar month of business dates, whenever its documents were modified."""
+    return reconcile_period(session, Period.month(month), f"period_{month:%Y-%m}", run_id)
+
+
+def reconcile_period(session: Session, period: Period, label: str, run_id: str) -> Reconciled:
+    """All documents dated in the period, in one comparison. ``label`` names the report's file."""
     flows = [flow for flow in session.road.flows if flow.name in session.integration.flows and flow.reconciled_kinds]
-    period = Period.month(month)
     # All of them, whatever their date: only the newest version tells whether a document still lies in this month.
     stored = {flow.name: stored_partitions(session, flow) for flow in flows}
     documents = [document for flow in flows for document in stored_documents(session, flow, stored[flow.name])]
     days = {name: days_of(keys) for name, keys in stored.items()}
     with second_witness(session, flows, period, days, documents) as witness:
-        return _reconcile(
-            session, flows, period, documents, run_id, f"period_{month:%Y-%m}", _audit_verdict(session), witness
-        )
+        return _reconcile(session, flows, period, documents, run_id, label, _audit_verdict(session), witness,
+                          order_lines(session, documents))  # fmt: skip
 
 
 def _reconcile(
@@ -116,13 +121,14 @@ def _reconcile(
     label: str,
     audit: AuditVerdict | None = None,
     witness: Callable[[Side], SecondWitness] | None = None,
+    orders: OrderLines | None = None,
 ) -> Reconciled:
     integration = session.integration
     result = reconcile(
         session.engine, session.target, integration=integration.name, companies=integration.target.companies,
         period=period, documents=documents, kinds=[kind for flow in flows for kind in flow.reconciled_kinds],
         cost_centers=_cost_centers(session), names=names(session),
-        audit=audit, journal=witness, run_id=run_id,
+        audit=audit, journal=witness, run_id=run_id, orders=orders,
     )  # fmt: skip
     path = session.settings.home.resolve() / "reports" / integration.name / f"{label}.html"
     return Reconciled(result, integration.options.currency, str(result.write_report(path)))

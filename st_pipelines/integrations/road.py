@@ -18,6 +18,7 @@ from st_pipelines.credentials.vault import Connection
 from st_pipelines.documents.codes import CodeRecord
 from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.documents.order_lines import OrderLineStanding
 from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.posting.target import Target
@@ -226,6 +227,8 @@ class SourceSide:
     parties: PartySide | None = None
     takes_parties: PartyReturn | None = None
     codes: CodeSide | None = None
+    # (client, first day) -> its purchase order lines of orders from that day on, as they are now
+    order_lines: Callable[[Any, date], Iterable[OrderLineStanding]] | None = None
     pins: tuple[str, ...] = ("tenant",)
     id_of: Callable[[str], str] = last_part
 
@@ -248,6 +251,7 @@ class TargetSide:
     as_linked: Callable[[MappedDocument, str], MappedDocument] | None = None
     # (client, company, order lines) -> what its books know of each of them, in few requests; None: it keeps no receipts
     goods: Callable[[Any, str, Collection[OrderLineKey]], Mapping[OrderLineKey, Goods]] | None = None
+    order_lines: Callable[[Any, date], Iterable[OrderLineStanding]] | None = None  # as of the source
     pins: tuple[str, ...] = ("profile",)
 
 
@@ -295,7 +299,8 @@ class Flow:
 class Road:
     """``tables``: the mapping tables that its flows join with. ``options``: those of ``integration.yaml`` that it reads
     beside the ones that every road reads; ``needs``: of these the ones that must be given (``outer.inner``: one within
-    another). ``coverage``: what of the tables the reference data does not know any more."""
+    another). ``coverage``: what of the tables the reference data does not know any more. ``order_measures``: what it
+    carries of ordered, received and invoiced, so that both sides' order lines must agree on it."""
 
     source: SourceSide
     target: TargetSide
@@ -305,6 +310,7 @@ class Road:
     needs: tuple[str, ...] = ()
     coverage: Callable[["MappingTables", "Reference"], Sequence[object]] | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    order_measures: tuple[str, ...] = ()
 
     def flow(self, name: str) -> Flow:
         for flow in self.flows:

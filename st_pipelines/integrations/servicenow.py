@@ -1,12 +1,14 @@
 """ServiceNow as a target: reference data, posting port. Invariant: every name of the tenant comes from the profile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from st_pipelines.documents.codes import CodeRecord
 from st_pipelines.documents.keys import coded, doc_key, fitting
+from st_pipelines.documents.order_lines import OrderLineStanding
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import CodeSide, Opened, Tables, TargetSide
 
@@ -75,6 +77,12 @@ def _domains(integration: Integration) -> list[str]:
     return sorted({name.partition("_")[0] for name in integration.source.companies})
 
 
+def _order_lines(client: Any, since: date) -> Iterable[OrderLineStanding]:
+    from st_pipelines.systems.servicenow.order_lines import order_lines
+
+    return order_lines(client, since)
+
+
 def _read_codes(client: Any, kind: str) -> Sequence[CodeRecord]:
     from st_pipelines.systems.servicenow.codes import read_codes
 
@@ -91,4 +99,5 @@ CODES = CodeSide(_read_codes, _code_key, _as_target, lists=_LISTS, takes=_LISTS)
 TARGET = TargetSide(
     system="servicenow", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
     mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions, codes=CODES,
+    order_lines=_order_lines,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from st_pipelines.posting.target import Found, Target
 from st_pipelines.reconciliation.control_totals import control_totals
 from st_pipelines.reconciliation.documents import triples
 from st_pipelines.reconciliation.ledger_side import keys_of_references, ledger_side, recorded_documents
+from st_pipelines.reconciliation.order_lines import OrderLines
 from st_pipelines.reconciliation.overview import day_totals, flow_states
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.result import AuditVerdict, Reconciliation
@@ -36,6 +37,7 @@ def reconcile(
     documents: Iterable[MappedDocument] | None = None, kinds: Sequence[str] = KINDS_WITH_MONEY,
     cost_centers: Iterable[tuple[str, str, str]] = (), names: Mapping[str, str] | None = None,
     audit: AuditVerdict | None = None, journal: Callable[[Side], SecondWitness] | None = None, run_id: str = "",
+    orders: OrderLines | None = None,
 ) -> Reconciliation:  # fmt: skip
     """``documents``: mapped documents of the source, any versions, any dates, as the store has them. What the ledger
     recorded is added, and of each document the newest version counts; so a document that was mapped and never planned
@@ -68,7 +70,7 @@ def reconcile(
         made_at=datetime.now(UTC), run_id=run_id, totals=totals, causes=explain(matched, totals),
         flows=flow_states(matched), days=day_totals(source, there), audit=audit,
         witness=None if journal is None else journal(source), names=names or {},
-        notes=tuple(_notes(given is None, shared)),
+        notes=tuple(_notes(given is None, shared)), orders=orders,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from st_pipelines.reconciliation.amounts import amount, money
 from st_pipelines.reconciliation.causes import CAUSES, ORDER
 from st_pipelines.reconciliation.control_totals import ControlTotal, as_rows, folded
+from st_pipelines.reconciliation.order_lines import OrderLines
 from st_pipelines.reconciliation.overview import DayTotal, FlowState
 from st_pipelines.reconciliation.second_witness import SecondWitness
 from st_pipelines.reconciliation.variances import Variance
@@ -40,7 +41,7 @@ class CauseTotal:
 class Reconciliation:
     """``totals`` has schema ``control_totals.CONTROL_TOTALS``; ``causes`` has one entry per document and cause.
     ``names`` maps ``account:<code>`` and ``unit:<id>`` to what a person calls them. ``notes`` are limits of this
-    reconciliation that the reader must know."""
+    reconciliation that the reader must know. ``orders``: purchase order lines of both systems, where both keep some."""
 
     integration: str
     companies: tuple[str, ...]
@@ -56,6 +57,7 @@ class Reconciliation:
     witness: SecondWitness | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    orders: OrderLines | None = None
 
     @property
     def rows(self) -> tuple[ControlTotal, ...]:

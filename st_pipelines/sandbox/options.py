@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class SandboxOptions:
             raise ValueError(f"a month looks like 2026-10, not {self.month!r}")
 
     def start_of_clock(self) -> datetime:
-        """Noon UTC of the second day after the month: the books of the month are still open, nothing new happens."""
+        """Noon UTC of the second day after the month: the books of the month are still open, nothing new happens. The
+        option ``clock`` (``2026-09-01``) begins on another day, for a life that is still to come."""
+        if "clock" in self.extra:
+            return datetime.combine(date.fromisoformat(self.extra["clock"]), time(12), UTC)
         year, month = int(self.month[:4]), int(self.month[5:])
         return datetime(year + month // 12, month % 12 + 1, 2, 12, tzinfo=UTC)

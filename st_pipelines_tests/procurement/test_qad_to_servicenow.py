@@ -44,6 +44,17 @@ def test_money_and_pieces_reconcile_per_order_in_every_month(done: Buyer) -> Non
     assert {"ordered", "ordered quantity", "received", "received quantity"} == accounts
 
 
+def test_both_systems_show_the_same_order_lines(done: Buyer) -> None:
+    """Against the books of both, added up by hand."""
+    orders = done.month(MONTHS[0]).result.orders
+    assert orders is not None and not orders.differing
+    assert {one.entity for one in orders.totals} == {"10USACO", "20USACO"}
+    shown = {(one.order, one.line): one.pieces("received") for one in orders.lines}
+    in_qad, in_servicenow = done.received_in_qad(), done.received_in_servicenow()
+    assert shown == {key: (in_qad.get(key, 0), in_servicenow.get(key, 0)) for key in shown}
+    assert len(shown) == len(done.state("qad", "purchase_order_lines"))
+
+
 def test_a_second_run_sends_nothing(done: Buyer) -> None:
     before = done.writes("servicenow")
     assert done.run().sent == 0
@@ -76,6 +87,8 @@ def test_what_somebody_changes_in_servicenow_is_a_variance_with_its_document(tmp
                     fields={"quantity_received": str(Decimal(row["quantity_received"]) + 1)})  # fmt: skip
         found = [company.month(month) for month in MONTHS]
     assert [abs(one.result.variance_minor.get("QTY", 0)) for one in found if not one.is_clean] == [1_000_000]
+    orders = found[0].result.orders
+    assert orders is not None and [one.cause for one in orders.differing] == [""], "no document of ours explains it"
     causes = [cause for one in found for cause in one.cause_rows]
     assert causes and all(row["erp_gr_number"] in str(cause) for cause in causes)
 
@@ -112,7 +125,10 @@ def test_a_site_without_a_legal_entity_holds_its_orders_and_names_the_row(tmp_pa
                 "SELECT DISTINCT reason FROM document_version WHERE disposition = 'held' AND is_latest = 1"
             )).scalars().all()  # fmt: skip
         assert company.run(LIFE).sent == 0
+        orders = company.month(MONTHS[0]).result.orders
     assert held and all("sites.csv" in reason or "site 200" in reason for reason in held)
+    assert orders is not None and orders.differing and not orders.unexplained
+    assert all("site 200" in line.cause for line in orders.differing)
 
 
 def test_a_supplier_that_was_last_touched_on_another_day_comes_with_its_orders(tmp_path: Path) -> None:

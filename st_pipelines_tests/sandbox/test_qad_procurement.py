@@ -54,6 +54,23 @@ def test_a_seed_decides_all_and_every_story_is_told() -> None:
     assert len({one.number for order in orders for one in order.deliveries}) == sum(len(o.deliveries) for o in orders)
 
 
+def test_a_life_that_begins_earlier_ends_in_the_same_orders_and_receipts(qad: Qad) -> None:
+    options = SandboxOptions(seed=3, extra={"procurement": "yes", "clock": "2026-09-01"})
+    books, clock = Books(), Clock(options.start_of_clock())
+    with serving(build(books, clock, options)) as address:
+        there = Qad(address)
+        before = len(there.state("purchase_orders"))
+        there.http.post("/_sandbox/clock", json={"now": "2026-11-02T12:00:00Z"}).raise_for_status()
+        assert act(there, action="receive_due").json()["changed"]
+        same = ("purchaseOrderNumber", "purchaseOrderLine", "quantityReceived")
+        for entity in ("purchase_orders", "purchase_order_lines", "receipts"):
+            ours, theirs = ([[row.get(name) for name in same] for row in one.state(entity)] for one in (there, qad))
+            assert sorted(ours, key=str) == sorted(theirs, key=str), entity
+        assert before < len(there.state("purchase_orders"))
+        there.http.close()
+    books.close()
+
+
 def test_lines_know_what_came_and_the_ledger_balances(qad: Qad) -> None:
     orders, came = {o.number: o for o in procure(3, "small", "2026-10")}, received(qad)
     lines = qad.state("purchase_order_lines")

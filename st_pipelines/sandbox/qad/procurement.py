@@ -1,8 +1,8 @@
 """Purchase orders and receipts that QAD has of itself. Invariant: only with ``procurement=yes`` among the options, and
 all of it goes through the same rules as anybody's writes, so that the ledger balances.
 
-Deliveries that are still to come wait under ``expected_deliveries``; the action ``receive_due`` books those whose day
-has come by the sandbox's clock, ``receive`` books one by hand.
+Orders and deliveries that are still to come wait under ``expected_orders`` and ``expected_deliveries``; the action
+``receive_due`` books those whose day has come by the sandbox's clock, ``receive`` books one delivery by hand.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 
 from st_pipelines.sandbox.books import Books
@@ -25,7 +26,7 @@ from st_pipelines.sandbox.qad.wire import Refused
 from st_pipelines.sandbox.qad.writes import RULES
 
 Record = dict[str, Any]
-_EXPECTED = "expected_deliveries"
+_EXPECTED, _EXPECTED_ORDERS = "expected_deliveries", "expected_orders"
 _SITES = {1: "100", 2: "200"}
 _CONTROLS = ("invoiceControlGLProfileCode", "creditNoteControlGLProfileCode", "prePaymentControlGLProfileCode")
 
@@ -45,8 +46,8 @@ class Procurement:
             for supplier in business.suppliers():
                 self._supplier(supplier)
             for order in business.procure(options.seed, options.size, options.month):
-                self._order(order)
-            self._receive_until(self._clock.now().date())
+                self._expect(order)
+            self._live_until(self._clock.now().date())
 
     def run(self, order: Mapping[str, Any]) -> list[Record]:
         known: dict[str, Callable[..., list[Record]]] = {"receive_due": self.receive_due, "receive": self.receive}
@@ -63,8 +64,8 @@ class Procurement:
             raise ActionRefused(f"{name}: {type(error).__name__} {error}") from error
 
     def receive_due(self) -> list[Record]:
-        """Books what has come by now."""
-        return self._receive_until(self._clock.now().date())
+        """Books what was ordered and what has come by now."""
+        return self._live_until(self._clock.now().date())
 
     def receive(
         self, purchase_order: str, line: int, quantity: str, receiver: str = "", day: str = "", company: int = 1
@@ -73,10 +74,12 @@ class Procurement:
         today = day or self._clock.iso()[:10]
         return [self._receipt(receiver, purchase_order, line, Decimal(quantity), today, company)]
 
-    def _receive_until(self, day: date) -> list[Record]:
-        due = [one for one in self._books.all(_EXPECTED) if one["day"] <= day.isoformat()]
+    def _live_until(self, day: date) -> list[Record]:
+        for one in [one for one in self._books.all(_EXPECTED_ORDERS) if one["day"] <= day.isoformat()]:
+            self._books.delete(_EXPECTED_ORDERS, one["number"])
+            self._order(msgspec.convert(one["order"], business.Order))
         made = []
-        for one in due:
+        for one in [one for one in self._books.all(_EXPECTED) if one["day"] <= day.isoformat()]:
             self._books.delete(_EXPECTED, one["number"])
             given = (one["number"], one["order"], one["line"], Decimal(one["quantity"]), one["day"], one["company"])
             made.append(self._receipt(*given))
@@ -96,6 +99,17 @@ class Procurement:
             **dict.fromkeys(_CONTROLS, "AP"), "purchaseAccountGLProfileCode": "PURCH", "purchaseTypeCode": "STD",
         })  # fmt: skip
 
+    def _expect(self, order: business.Order) -> None:
+        self._books.put(_EXPECTED_ORDERS, order.number, {
+            "number": order.number, "day": order.day.isoformat(),
+            "order": msgspec.to_builtins(order),
+        })  # fmt: skip
+        for one in order.deliveries:
+            self._books.put(_EXPECTED, one.number, {
+                "number": one.number, "order": one.order, "line": one.line, "quantity": str(one.quantity),
+                "day": one.day.isoformat(), "company": order.company,
+            })  # fmt: skip
+
     def _order(self, order: business.Order) -> None:
         at = datetime(order.day.year, order.day.month, order.day.day, 14, tzinfo=UTC)
         self._submit("purchase_orders", order.company, at, {
@@ -108,11 +122,6 @@ class Procurement:
                 "purchaseOrderNumber": order.number, "siteCode": _SITES[order.company], "itemCode": line.item,
                 "quantityOrdered": line.quantity, "purchaseCost": line.price, "glCode": line.account,
                 "costCentreCode": line.centre, "subAccountCode": f"{order.company:02d}",
-            })  # fmt: skip
-        for one in order.deliveries:
-            self._books.put(_EXPECTED, one.number, {
-                "number": one.number, "order": one.order, "line": one.line, "quantity": str(one.quantity),
-                "day": one.day.isoformat(), "company": order.company,
             })  # fmt: skip
 
     def _receipt(self, number: str, order: str, line: int, quantity: Decimal, day: str, company: int) -> Record:
