@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from st_pipelines.cli.order_screen import as_orders, order_screen, pieces
+from st_pipelines.cli.order_screen import as_orders, order_screen
 from st_pipelines.cli.output import table, text
 from st_pipelines.documents.money import PIECES, from_minor
+from st_pipelines.reconciliation.amounts import pieces
 from st_pipelines.reconciliation.control_totals import folded
 from st_pipelines.reconciliation.second_witness import SecondWitness
 

@@ -10,15 +10,10 @@ from rich.console import RenderableType
 
 from st_pipelines.cli.output import table, text
 from st_pipelines.documents.money import PIECES
-from st_pipelines.reconciliation.amounts import amount, plain
+from st_pipelines.reconciliation.amounts import amount, pieces, plain
 from st_pipelines.reconciliation.order_lines import OrderLines
 
 MOST_LINES = 10
-
-
-def pieces(minor: int) -> str:
-    """Millionths to ``1,251`` or ``12.5``."""
-    return amount(minor, PIECES).rstrip("0").rstrip(".")
 
 
 def order_screen(orders: OrderLines) -> Iterator[RenderableType]:
@@ -52,7 +47,7 @@ def _differing(orders: OrderLines) -> Iterator[RenderableType]:
         ]  # fmt: skip
         yield table(("order line", "legal entity", f"{orders.left} ≠ {orders.right}", "amount", "cause"), shown,
                     f"Lines that differ, the largest of {len(orders.differing):,}", ("amount",))  # fmt: skip
-    yield text(f"Order lines: {orders.verdict()}.", "" if not orders.differing else "bold red")
+    yield text(f"{orders.verdict()}.", "" if not orders.differing else "bold red")
 
 
 def as_orders(orders: OrderLines | None) -> Mapping[str, Any] | None:

@@ -12,6 +12,7 @@ from rich.console import RenderableType
 
 from st_pipelines.cli import opened
 from st_pipelines.cli.demo_screen import as_witness
+from st_pipelines.cli.order_screen import as_orders, order_screen
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
 from st_pipelines.reconciliation.amounts import money, plain
 
@@ -25,11 +26,13 @@ _SHOWN = 40  # documents on the screen; the report, the CSV and --json have all
 def reconcile(
     month: Annotated[str, typer.Option("--month", help="Business month, e.g. 2026-10.")],
     name: Annotated[str, typer.Option("--integration", help="Not needed where there is only one.")] = "",
-    csv: Annotated[Path | None, typer.Option("--csv", help="Also write totals.csv and variances.csv here.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Also write totals.csv, variances.csv and order_lines.csv here.")
+    ] = None,
 ) -> Answer:
     """Read the target back and compare a month: control totals, each variance with its cause, the report to open."""
     from st_pipelines.integrations.reconcile import reconcile_month
-    from st_pipelines.reconciliation.export import totals_csv, variances_csv
+    from st_pipelines.reconciliation.export import order_lines_csv, totals_csv, variances_csv
 
     first = _month(month)
     with opened.session(opened.integration(name).name) as session:
@@ -38,7 +41,10 @@ def reconcile(
     files = {"report": str(compared.report_path)}
     if csv is not None:
         csv.mkdir(parents=True, exist_ok=True)
-        for file, content in (("totals.csv", totals_csv(result)), ("variances.csv", variances_csv(result))):
+        made = {"totals.csv": totals_csv(result), "variances.csv": variances_csv(result)}
+        if result.orders is not None:
+            made["order_lines.csv"] = order_lines_csv(result.orders)
+        for file, content in made.items():
             (csv / file).write_text(content, encoding="utf-8", newline="")
             files[file] = str(csv / file)
     code = CLEAN if result.is_clean and not result.has_alarm else OPEN
@@ -84,7 +90,7 @@ def _data(result: "Reconciliation", files: Mapping[str, str]) -> dict[str, Any]:
              "business_date": v.business_date, "code": v.code, "detail": v.detail, "cure": v.cure}
             for v in result.causes
         ],
-        "files": dict(files),
+        "order_lines": as_orders(result.orders), "files": dict(files),
     }  # fmt: skip
 
 
@@ -101,6 +107,8 @@ def _screen(result: "Reconciliation", files: Mapping[str, str]) -> tuple[Rendera
         rows = [tuple(row.values()) for row in result.cause_rows()[:_SHOWN]]
         more = f", the first {_SHOWN} of {len(result.causes)}" if len(result.causes) > _SHOWN else ""
         parts.append(table(("cause", "document", "amount", "detail", "cure"), rows, f"Variances{more}", ("amount",)))
+    if result.orders is not None:
+        parts += order_screen(result.orders)
     parts.append(text(f"Audit trail: {result.audit.text if result.audit else 'not verified'}"))
     if result.witness is not None:
         style = "bold red" if result.witness.contradicts else ""

@@ -25,6 +25,16 @@ class OrderLineStanding(msgspec.Struct, frozen=True, gc=False):
     received_amount: Decimal
     invoiced_amount: Decimal
 
+    @property
+    def to_come(self) -> Decimal:
+        """Pieces that were ordered and not received."""
+        return self.ordered - self.received
+
+    @property
+    def not_invoiced(self) -> Decimal:
+        """Pieces that were received and that no invoice has taken; below zero where it took them before they came."""
+        return self.received - self.invoiced
+
     def progress(self, what: str) -> str:
         """How far ``received`` or ``invoiced`` has come of what was ordered."""
         done: Decimal = getattr(self, what)

@@ -3,7 +3,7 @@
 Used by the report, the exports and the command line, so that one amount looks the same everywhere.
 """
 
-from st_pipelines.documents.money import InvalidAmount, minor_unit
+from st_pipelines.documents.money import PIECES, InvalidAmount, minor_unit
 
 NO_CURRENCY = "XXX"  # ISO 4217: no currency. A held document whose currency could not be read is counted under it
 
@@ -29,6 +29,12 @@ def amount(minor: int, currency: str) -> str:
 def money(minor: int, currency: str) -> str:
     """``-123456`` USD to ``-1,234.56 USD``."""
     return f"{amount(minor, currency)} {currency}"
+
+
+def pieces(minor: int) -> str:
+    """Millionths of a piece to ``1,251`` or ``12.5``."""
+    text = amount(minor, PIECES)
+    return text.rstrip("0").rstrip(".")
 
 
 def _digits(minor: int, currency: str, separator: str) -> str:

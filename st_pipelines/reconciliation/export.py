@@ -6,10 +6,11 @@ whole minor units, negative ones too. RFC 4180 quoting, UTF-8.
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from st_pipelines.reconciliation.amounts import plain
 from st_pipelines.reconciliation.causes import CAUSES
+from st_pipelines.reconciliation.order_lines import MEASURES, ComparedLine, OrderLines
 from st_pipelines.reconciliation.result import Reconciliation
 
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00", "＝", "＋", "－", "＠")
@@ -48,6 +49,25 @@ def variances_csv(result: Reconciliation) -> str:
          total(v.target_minor, v.currency), plain(v.amount_minor, v.currency), safe_cell(v.detail), safe_cell(v.cure),
          safe_cell(v.url)]
         for v in result.causes
+    ))  # fmt: skip
+
+
+def order_lines_csv(orders: OrderLines) -> str:
+    """One row per purchase order line: pieces and money of both systems, and why they differ."""
+    headings = ("order", "line", "legal_entity", "supplier", "item", "currency",
+                *(f"{measure}_{what}_{side}" for measure in MEASURES for what in ("pieces", "amount")
+                  for side in (safe_cell(orders.left), safe_cell(orders.right))), "differs", "cause")  # fmt: skip
+
+    def figures(line: ComparedLine) -> Iterator[str]:
+        for measure in MEASURES:
+            yield from (f"{pieces:f}" for pieces in line.pieces(measure))
+            yield from (plain(minor, line.known.currency) for minor in line.minor(measure))
+
+    return _csv(headings, (
+        [safe_cell(line.order), safe_cell(line.line), safe_cell(line.entity), safe_cell(line.known.supplier),
+         safe_cell(line.known.item), safe_cell(line.known.currency), *figures(line),
+         "yes" if line.differs(orders.measures) else "no", safe_cell(line.cause)]
+        for line in orders.lines
     ))  # fmt: skip
 
 

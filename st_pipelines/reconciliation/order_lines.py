@@ -116,7 +116,7 @@ class OrderLines:
         }  # fmt: skip
 
     def verdict(self) -> str:
-        what = " and ".join(self.measures)
+        what = " and ".join(self.measures).capitalize()
         if not self.differing:
             return f"{what} agree on all {len(self.lines):,} order lines"
         explained = len(self.differing) - len(self.unexplained)

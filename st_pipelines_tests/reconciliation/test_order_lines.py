@@ -1,6 +1,9 @@
 """Purchase order lines of two systems side by side: what differs, by how much, and why."""
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_pipelines.documents.order_lines import FULLY, OPEN, OVER, PARTLY, OrderLineStanding
+from st_pipelines.reconciliation.export import order_lines_csv
 from st_pipelines.reconciliation.order_lines import Key, OrderLines, compare
+from st_pipelines.reconciliation.order_plot import order_plots
+from st_pipelines.reconciliation.report import render_html
+from st_pipelines_tests.reconciliation.books import Books
+from st_pipelines_tests.reconciliation.test_report import reconciliation
 
 
 def line(order: str = "PR1", number: str = "1", *, ordered: str = "10", received: str = "0", invoiced: str = "0",
@@ -68,6 +76,22 @@ def test_a_line_that_comes_twice_is_refused() -> None:
 )  # fmt: skip
 def test_how_far_a_line_has_come(ordered: str, received: str, word: str) -> None:
     assert line(ordered=ordered, received=received).progress("received") == word
+
+
+def test_the_spreadsheet_has_every_line_and_no_formula() -> None:
+    rows = list(csv.reader(io.StringIO(order_lines_csv(compared([line("=1+1", received="4")], [line("=1+1")])))))
+    assert rows[1][0] == "'=1+1" and rows[1][-2] == "yes"
+    found = dict(zip(rows[0], rows[1], strict=True))
+    assert (found["received_pieces_qad"], found["received_amount_servicenow"]) == ("4", "0.00")
+
+
+def test_the_report_shows_lines_and_bars_and_takes_names_as_text() -> None:
+    orders = compared([line("<b>PR1</b>", received="4")], [line("<b>PR1</b>")], {("<b>PR1</b>", "1"): "<i>held</i>"})
+    page = render_html(replace(reconciliation(Books()), orders=orders))
+    assert "&lt;b&gt;PR1" in page and "<b>PR1" not in page and "<i>held" not in page
+    assert "Ordered and received differ on 1 of 1 order lines" in page
+    bars = next(iter(order_plots(orders))).bars
+    assert [(bar.source, bar.target, bar.differs) for bar in bars] == [(300, 300, False), (120, 0, True), (0, 0, False)]
 
 
 _pieces = st.integers(0, 50).map(str)
