@@ -6,6 +6,7 @@ import dagster as dg
 
 from st_pipelines.assets import automation
 from st_pipelines.assets.code import with_code
+from st_pipelines.assets.codes import code_asset, codes_job, codes_schedule
 from st_pipelines.assets.events import events_asset, events_job, events_sensor
 from st_pipelines.assets.journal_sync import journal_asset
 from st_pipelines.assets.mapped import mapped_asset
@@ -51,6 +52,8 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         schedules=automation.schedules(integration, jobs),
         sensors=[recovery_sensor(integration, jobs["daily"])],
     )
+    if integration.codes:
+        definitions = dg.Definitions.merge(definitions, _codes(integration))
     if integration.parties is not None:
         definitions = dg.Definitions.merge(definitions, _parties(integration, flows))
     if road.source.events is None:
@@ -60,6 +63,12 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         assets=with_code([events_asset(integration, flows)]), jobs=[job], sensors=[events_sensor(integration, job)]
     )
     return dg.Definitions.merge(definitions, told)
+
+
+def _codes(integration: Integration) -> dg.Definitions:
+    job = codes_job(integration)
+    assets = [code_asset(integration, name) for name in integration.codes]
+    return dg.Definitions(assets=with_code(assets), jobs=[job], schedules=codes_schedule(integration, job))
 
 
 def _parties(integration: Integration, flows: Sequence[Flow]) -> dg.Definitions:

@@ -23,6 +23,13 @@ def steps_of(definitions: dg.Definitions, job: str) -> int:
     return len(definitions.resolve_job_def(job).graph.node_dict)
 
 
+def before_days(definitions: dg.Definitions, integration: str) -> list[str]:
+    """The jobs that come before the days: the codes that documents name are read, and brought to one where the
+    integration wants that."""
+    there = definitions.get_repository_def().job_names
+    return [job for job in (f"{integration}_reference", f"{integration}_codes") if job in there]
+
+
 def prepare_home(home: Path, template: Path) -> Path:
     """Creates ``DAGSTER_HOME`` with its ``dagster.yaml``. Keeps an existing one, which a person may have changed."""
     home.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -36,6 +36,7 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
         deps=[
             dg.AssetKey([integration.name, "mapped", flow.name]),
             *(dg.AssetKey([integration.name, "posted", other]) for other in flow.after),
+            *(dg.AssetKey([integration.name, "codes", one]) for one in flow.codes if one in integration.codes),
         ],
         partitions_def=daily(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
         group_name=group(integration, "posted"), kinds={integration.target.system}, owners=[integration.owner],

@@ -59,7 +59,15 @@ MOST_RUNS = 8  # a month that is not clean after so many runs is a defect, not b
 def run_days(company: DemoCompany, first: date, last: date, progress: Console) -> None:
     """Reference data, then all days in one run, then the months."""
     name = company.integration.name
-    run_jobs(((f"{name}_reference", ()), (f"{name}_daily", (first, last)), months_job(name, first, last)), progress)
+    run_jobs((*jobs_before_days(name), (f"{name}_daily", (first, last)), months_job(name, first, last)), progress)
+
+
+def jobs_before_days(name: str) -> list[Job]:
+    """What documents are joined with, and the codes that they name."""
+    from st_pipelines.assets.launch import before_days
+    from st_pipelines.definitions import defs
+
+    return [(job, ()) for job in before_days(defs, name)]
 
 
 def months_job(name: str, first: date, last: date) -> Job:

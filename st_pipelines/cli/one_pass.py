@@ -1,4 +1,4 @@
-"""One pass over some days without Dagster: reference, extract, map, post, and tell the source what stands.
+"""One pass over some days without Dagster: reference, extract, map, align codes, post, and tell the source what stands.
 
 Invariant: the same functions as the Dagster assets call, in the same order: what is named is read after what names it,
 masters are posted before documents.
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from st_pipelines.integrations.align_codes import CodesDone, align_codes
 from st_pipelines.integrations.extracting import extract_days, refresh_reference
 from st_pipelines.integrations.map_day import MappedDay, map_day
 from st_pipelines.integrations.post_days import PostedDay, post_days
@@ -63,6 +64,15 @@ def read_days(session: Session, flows: Sequence[Flow], days: Sequence[date], run
             say(f"{day}: mapping {flow.name}")
             mapped.append(map_day(session, flow, day))
     return mapped
+
+
+def align(session: Session, run_id: str, actor: str, say: Say) -> list[CodesDone]:
+    """Brings the lists of codes to one that the integration names, before documents name the codes."""
+    done = []
+    for name in session.integration.codes:
+        say(f"aligning {name}")
+        done.append(align_codes(session, name, run_id, actor))
+    return done
 
 
 def post(session: Session, flows: Sequence[Flow], days: Sequence[date], run_id: str, actor: str, say: Say) -> Pass:

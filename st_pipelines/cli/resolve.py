@@ -16,8 +16,8 @@ Integration = Annotated[str, typer.Option("--integration", help="Not needed wher
 @answering
 def resolve(integration: Integration = "") -> Answer:
     """Settle every unknown outcome by reading the target back. Waits out the quiet periods; sends nothing."""
-    from st_pipelines.integrations.parties_back import way_back
     from st_pipelines.integrations.post_days import pace
+    from st_pipelines.integrations.way_back import way_back
     from st_pipelines.posting.resolve import resolve_unknown
 
     with opened.session(opened.integration(integration).name) as session:
@@ -25,7 +25,7 @@ def resolve(integration: Integration = "") -> Answer:
         done = resolve_unknown(
             session.engine, session.target, session.integration.name, context, settings=pace(session.target)
         )
-        back = way_back(session)  # parties that go to the source are settled there
+        back = way_back(session)  # what goes to the source is settled there
         if back is not None:
             there = resolve_unknown(
                 session.engine, back.target, back.integration, replace(context, integration=back.integration),

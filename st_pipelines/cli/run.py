@@ -23,6 +23,7 @@ from st_pipelines.reconciliation.amounts import amount, money, plain
 if TYPE_CHECKING:
     from st_pipelines.cli.dry_run import DryRun
     from st_pipelines.cli.one_pass import Pass
+    from st_pipelines.integrations.align_codes import CodesDone
     from st_pipelines.integrations.road import Flow
     from st_pipelines.integrations.session import Session
     from st_pipelines.integrations.write_back import WriteBack
@@ -40,15 +41,16 @@ _DONE = ("posted", "ready", "nothing_to_post", "not_eligible", "void", "voided",
 @answering
 def run(first: First, last: Last = "", integration: Integration = "", flow: Flows = None) -> Answer:
     """Read, map and post some days in this process, without Dagster. Days that are posted already cost a look."""
-    from st_pipelines.cli.one_pass import post, read_days, tell
+    from st_pipelines.cli.one_pass import align, post, read_days, tell
 
     days = _days(first, last)
     with opened.session(opened.integration(integration).name) as session:
         flows, run_id = _flows(session, flow), f"cli-{uuid4().hex[:12]}"
         read_days(session, flows, days, run_id, _say)
+        codes = [] if flow else align(session, run_id, actor(), _say)
         done = post(session, flows, days, run_id, actor(), _say)
         told = tell(session, flows, days, run_id, actor(), _say)
-        return _ran(session, done, told, run_id)
+        return _ran(session, done, told, run_id, codes)
 
 
 @answering
@@ -130,7 +132,8 @@ def _flows(session: "Session", names: Sequence[str] | None) -> "list[Flow]":
     return flows
 
 
-def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: str) -> Answer:
+def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: str,
+         codes: "Sequence[CodesDone]" = ()) -> Answer:  # fmt: skip
     from st_pipelines.posting.waiting import waits
 
     currency = session.integration.options.currency
@@ -147,23 +150,31 @@ def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: 
     waiting = [wait for wait in waits(session.engine, session.integration.name) if wait.flow in flows]
     late = overdue(waiting, session.integration)
     open_states = [state for _, state, n, _ in rows if n and state not in _DONE]
-    clean = not (done.differing or done.stopped or not_told or open_states or late)
+    apart = [(one.name, each) for one in codes for each in one.differences]
+    stopped = [*(f"{one.name}: {one.stopped}" for one in codes if one.stopped), *done.stopped]
+    differing = [*(key for one in codes for key in one.differing), *done.differing]
+    sent = done.sent + sum(one.sent + one.sent_back for one in codes)
+    clean = not (differing or stopped or not_told or open_states or late or apart)
     data = {
-        "integration": session.integration.name, "run_id": run_id, "sent": done.sent, "clean": clean,
-        "stopped": list(done.stopped), "differing": list(done.differing), "told": marked, "not_told": not_told,
+        "integration": session.integration.name, "run_id": run_id, "sent": sent, "clean": clean,
+        "stopped": stopped, "differing": differing, "told": marked, "not_told": not_told,
         "documents": [
             {"flow": flow, "state": state, "documents": n, "amount": plain(minor, currency), "currency": currency}
             for flow, state, n, minor in rows
         ],
         "waiting": wait_data(waiting, session.integration),
+        "codes": [{"list": name, "code": each.code, "source": each.source, "target": each.target, "to_do": each.to_do}
+                  for name, each in apart],
     }  # fmt: skip
     shown = [(flow, state, n, money(minor, currency)) for flow, state, n, minor in rows]
-    said = f"{done.sent} writes were sent in run {run_id}." if done.sent else "Nothing was sent."
+    said = f"{sent} writes were sent in run {run_id}." if sent else "Nothing was sent."
     screen: tuple[RenderableType, ...] = (
         table(("flow", "state", "documents", "amount"), shown, right=("documents", "amount")),
         *wait_screen(waiting, session.integration), text(said),
-        *(text(f"stopped early: {why}", "bold red") for why in done.stopped),
-        *(text(f"differs from its plan in the target: {key}", "bold red") for key in done.differing),
+        *(text(f"stopped early: {why}", "bold red") for why in stopped),
+        *(text(f"differs from its plan in the target: {key}", "bold red") for key in differing),
+        *(text(f"{name} {each.code}: {each.source or '-'}; {each.target or '-'}. {each.to_do}", "bold red")
+          for name, each in apart),
         *((text(f"{source} was told about {marked} documents."),) if told else ()),
         *(text(f"not told to {source}: {why}", "bold red") for why in not_told),
     )  # fmt: skip

@@ -6,14 +6,15 @@ Invariant: exit code 0 only if every job succeeded.
 import sys
 from datetime import date
 
-from st_pipelines.assets.launch import RunFailed, run_job
+from st_pipelines.assets.launch import RunFailed, before_days, run_job
 from st_pipelines.definitions import defs
 
 
 def main(name: str, first: date, last: date) -> int:
     """Reference data, all days, all months that they touch."""
     try:
-        run_job(defs, f"{name}_reference")
+        for job in before_days(defs, name):
+            run_job(defs, job)
         run_job(defs, f"{name}_daily", first, last)
         run_job(defs, f"{name}_period", first.replace(day=1), last.replace(day=1))
     except RunFailed as failed:

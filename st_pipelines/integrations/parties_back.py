@@ -29,7 +29,6 @@ from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.plan import plan_documents
 from st_pipelines.posting.poster import post
 from st_pipelines.posting.settings import RunLimits
-from st_pipelines.posting.target import Target
 
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,23 +48,6 @@ class Returned:
     held: int = 0
     stopped: str = ""
     conflicts: list[tuple[str, Conflict]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class WayBack:
-    """The other direction as posting sees it."""
-
-    target: Target
-    integration: str
-    companies: tuple[str, ...]
-
-
-def way_back(session: Session) -> WayBack | None:
-    """None where the integration goes one way only."""
-    rules, takes = session.integration.parties, session.road.source.takes_parties
-    if rules is None or not rules.both_ways or takes is None:
-        return None
-    return WayBack(takes.as_target(session.source), session.integration.back, (session.integration.source.company,))
 
 
 def send_back(session: Session, role: str, run_id: str, actor: str) -> Returned:

@@ -19,11 +19,11 @@ from st_pipelines.database.schema import document_version, ledger_identity, post
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.integrations.event_posting import plan_partition
 from st_pipelines.integrations.map_day import LAYER
-from st_pipelines.integrations.parties_back import way_back
 from st_pipelines.integrations.post_days import pace, plan_day
 from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import stored_documents
+from st_pipelines.integrations.way_back import way_back
 from st_pipelines.posting import canonical
 from st_pipelines.posting.clock import Clock, Watch
 from st_pipelines.posting.context import RunContext, ledger_transaction

@@ -279,7 +279,8 @@ class Flow:
     the same). ``facts``: what the day's records prove to have happened, for documents that wait for it. ``marks``: the
     daily entity whose records the source marks as exported; empty where it takes no marks for this kind. ``aligns``:
     the role whose parties are matched with the target's before they are posted, and the kind that names them there.
-    ``takes_goods``: its documents take received goods of order lines; they wait until the target's books cover them."""
+    ``takes_goods``: its documents take received goods of order lines; they wait until the target's books cover them.
+    ``codes``: lists of codes that its documents name."""
 
     name: str
     description: str
@@ -292,6 +293,7 @@ class Flow:
     facts: Callable[[SourceDay], Sequence[Fact]] | None = None
     marks: str = ""
     aligns: tuple[str, str] | None = None
+    codes: tuple[str, ...] = ()
     takes_goods: bool = False
 
 

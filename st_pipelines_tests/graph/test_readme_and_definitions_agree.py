@@ -44,6 +44,7 @@ def test_schedules_and_sensors_start_as_the_readme_says() -> None:
     only = {
         "<integration>_events": [one for one in every if road_of(one).source.events is not None],
         "<integration>_parties": [one for one in every if one.parties is not None],
+        "<integration>_codes": [one for one in every if one.codes],
     }
     told = {
         (name.replace("<integration>", integration), kind, starts)

@@ -8,7 +8,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ import httpx
 import yaml
 
 from st_pipelines.cli.demo_company import SANDBOX_CONNECTIONS, SANDBOX_OPTIONS
-from st_pipelines.cli.one_pass import Pass, chosen_flows, days_between, post, read_days
+from st_pipelines.cli.one_pass import Pass, align, chosen_flows, days_between, post, read_days
 from st_pipelines.credentials.keyring import load_keyring, new_key_file
 from st_pipelines.credentials.secret import Secret
 from st_pipelines.credentials.vault import Vault
@@ -77,7 +77,9 @@ class Buyer:
         with self.session() as session:
             flows, run_id = chosen_flows(session, ()), str(uuid4())
             read_days(session, flows, days, run_id, lambda _: None)
-            return post(session, flows, days, run_id, "tests", lambda _: None)
+            codes = align(session, run_id, "tests", lambda _: None)
+            done = post(session, flows, days, run_id, "tests", lambda _: None)
+            return replace(done, sent=done.sent + sum(one.sent + one.sent_back for one in codes))
 
     def month(self, first: date) -> Reconciled:
         with self.session() as session:
