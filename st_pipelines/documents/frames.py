@@ -68,11 +68,12 @@ PARTY_SOURCE = _schema(
 # of its lines, each rounded to its currency; null where one cannot be read.
 ORDER_SOURCE = _schema(
     doc_key=_S, modified_on=INSTANT, unreadable=_S, number=_S, supplier_key=_S, supplier=_S, site=_S, currency=_S,
-    status=_S, order_date=_D, due_date=_D, amount=AMOUNT)  # fmt: skip
+    status=_S, order_date=_D, due_date=_D, amount=AMOUNT, terms=_S, terms_key=_S)  # fmt: skip
 
 ORDER_LINE_SOURCE = _schema(
     doc_key=_S, modified_on=INSTANT, unreadable=_S, order_key=_S, order=_S, line=_S, item=_S, site=_S, currency=_S,
-    order_date=_D, due_date=_D, quantity=AMOUNT, unit_price=AMOUNT, amount=AMOUNT)  # fmt: skip
+    order_date=_D, due_date=_D, quantity=AMOUNT, unit_price=AMOUNT, amount=AMOUNT, gl_account=_S, gl_account_key=_S,
+    cost_center=_S, cost_center_key=_S)  # fmt: skip
 
 # ``number`` identifies the receipt row; a correction is a row with a negative quantity. ``amount`` at the line's price.
 RECEIPT_SOURCE = _schema(
@@ -88,10 +89,15 @@ PARTY = pa.struct({
     "currency": _S, "is_active": _B, "email": _S, "phone": _S, "terms": _S, "tax_code": _S, "is_taxable": _B,
     "party_type": _S, "attributes": pa.map_(_S, _S)})  # fmt: skip
 
-# What of an order, a line or a receipt has no column of its own below; null on every other document.
+# A supplier as ``PARTY_SOURCE``, with the key of its payment term.
+SUPPLIER_SOURCE = pa.schema([*PARTY_SOURCE, pa.field("terms_key", _S)])
+
+# What of an order, a line or a receipt has no column of its own below; null on every other document. ``also``: what
+# else must be there first, of a supplier too.
 GOODS = pa.struct({
     "parent_key": _S, "order": _S, "line": _S, "item": _S, "quantity": AMOUNT, "unit_price": AMOUNT,
-    "legal_entity": _S, "supplier": _S, "status": _S})  # fmt: skip
+    "legal_entity": _S, "supplier": _S, "status": _S, "terms": _S, "gl_account": _S, "cost_center": _S,
+    "also": pa.list_(_S)})  # fmt: skip
 
 # ``control_account``: receivable or payable, the other side of the lines. ``total_minor`` keeps the source's sign.
 # ``supplier_code``: the target's own code of a supplier that no posting of ours made. ``stands_as`` and ``is_final`` as

@@ -29,6 +29,7 @@ class PurchaseOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     order_date: date
     status: str = ""
     due_date: date | None = None
+    terms: str = ""
 
 
 class OrderLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="order_line"):
@@ -44,6 +45,8 @@ class OrderLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="or
     amount: Decimal
     currency: str
     due_date: date | None = None
+    gl_account: str = ""
+    cost_center: str = ""
 
 
 class GoodsReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="goods_receipt"):

@@ -116,7 +116,7 @@ def _inputs(session: Session, flow: Flow, key: str) -> str:
     parts += [
         *session.reference_digests,
         session.mapping.version,
-        session.integration.options.model_dump_json(),
+        session.integration.model_dump_json(include={"options", "codes"}),
         code_digest(),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

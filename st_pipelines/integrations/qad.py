@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from st_pipelines.mapping.reference import Reference
     from st_pipelines.store.files import Store
 
+IN_USE = pa.schema([("code", pa.string()), ("is_active", pa.bool_())])
 SNAPSHOT = "current"  # the partition key of reference tables
 
 # Which of the integration's control accounts an entity of the profile must have too, and the flow that posts it.
@@ -61,7 +62,11 @@ DAILY = (
                  "lines and their suppliers.", ("purchase_orders", "purchase_order_lines", "order_suppliers")),
     SourceEntity("receipts", "Rows of goods receipts entered that day; corrections are negative.", ("receipts",)),
 )  # fmt: skip
-SOURCE_REFERENCE = {"sites": "Sites: the key of the legal entity."}
+SOURCE_REFERENCE = {
+    "sites": "Sites: the key of the legal entity.",
+    "gl_accounts": "GL accounts that order lines name; retired ones are inactive.",
+    "cost_centers": "Cost centers that order lines name; retired ones are inactive.",
+}
 
 
 def _connect(opened: Opened) -> Any:
@@ -92,7 +97,11 @@ def _extract_days(
 
 
 def _extract_reference(client: Any, store: "Store", integration: Integration, entity: str) -> int:
-    table = _read_reference(client, entity)
+    if entity == "sites":
+        table = _read_reference(client, entity)
+    else:  # only whether a code is in use: another name of it changes no document
+        named = entity in integration.codes
+        table = _read_reference(client, entity).select(IN_USE.names) if named else IN_USE.empty_table()
     store.write_table(integration.name, "reference", f"source_{entity}", SNAPSHOT, table)
     return int(table.num_rows)
 

@@ -18,7 +18,8 @@ def _options(day: SourceDay) -> "ProcurementOptions":
     from st_pipelines.mapping.procurement import ProcurementOptions
 
     given = day.integration.options
-    return ProcurementOptions(day.integration.target.companies[0], (given.currency, *given.currencies))
+    codes: dict[str, bool] = {name: rules.retired == "send" for name, rules in day.integration.codes.items()}
+    return ProcurementOptions(day.integration.target.companies[0], (given.currency, *given.currencies), codes)
 
 
 def _suppliers(day: SourceDay) -> "MappedFrames":
@@ -59,15 +60,17 @@ ROAD = Road(
         Flow(
             "suppliers", "Suppliers with name and address; retired ones are inactive.",
             reads=("suppliers", "purchase_orders"), joins=(), map=_suppliers, kinds=("supplier",),
+            codes=("payment_terms",),
         ),
         Flow(
             "purchase_orders", "Headers of purchase orders.",
             reads=("purchase_orders",), joins=("source_sites", "target_legal_entities"), map=_orders,
-            kinds=("purchase_order",), after=("suppliers",),
+            kinds=("purchase_order",), after=("suppliers",), codes=("payment_terms",),
         ),
         Flow(
             "purchase_order_lines", "Lines of purchase orders: what was ordered, in money and in pieces.",
-            reads=("purchase_orders",), joins=("source_sites",), map=_lines, kinds=("purchase_order_line",),
+            reads=("purchase_orders",), joins=("source_sites", "source_gl_accounts", "source_cost_centers"), map=_lines,
+            kinds=("purchase_order_line",), codes=("gl_accounts", "cost_centers"),
             after=("purchase_orders",), reconciled_kinds=("purchase_order_line",),
         ),
         Flow(

@@ -48,7 +48,8 @@ def _as_target(client: Any) -> "Target":
 def _mapping_reference(own: Tables, source: Tables) -> "Reference":
     from st_pipelines.mapping.reference import of_codes
 
-    return of_codes(legal_entities=own["legal_entities"])
+    names = [name for name in ("gl_accounts", "cost_centers") if name in source]
+    return of_codes(legal_entities=own["legal_entities"], source_codes={name: source[name] for name in names})
 
 
 def _ping(client: Any, integration: Integration) -> list[str]:

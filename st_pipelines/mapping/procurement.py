@@ -6,7 +6,7 @@ Row by row, unlike the financial rules (ADR 5): a document is one row here, and 
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date
 from typing import Any
 
@@ -25,31 +25,36 @@ Hold = tuple[str, str, str, str]  # code, key, detail, cure
 _DEFAULTS: Row = {field.name: "" if field.type == pa.string() else 0 if field.type == pa.int64() else None
                   for field in MAPPED_DOCUMENT}  # fmt: skip
 _CONTACT = ("street", "unit", "city", "state", "zip", "country", "email", "phone")
+CODED, TERMS = {"gl_accounts": "gl_account", "cost_centers": "cost_center"}, "payment_terms"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True)
 class ProcurementOptions:
-    """``company``: the pinned instance. ``currencies``: those that are taken; others are held."""
+    """``company``: the pinned instance. ``currencies``: those that are taken; others are held. ``codes``: the lists of
+    codes that the target has of the source, and whether a line that names a retired one is sent all the same."""
 
     company: str
     currencies: Collection[str]
+    codes: Mapping[str, bool] = field(default_factory=dict)
 
 
 def map_suppliers(parties: pa.Table, tables: Tables, reference: Reference, options: ProcurementOptions) -> MappedFrames:
-    """``parties``: schema ``PARTY_SOURCE``. An inactive supplier stays and is inactive: it is retired, not deleted."""
+    """``parties``: schema ``SUPPLIER_SOURCE``. An inactive supplier stays: it is retired, not deleted."""
 
     def made(row: Row) -> tuple[Row, Hold | None]:
         currency = next(iter(options.currencies))
+        terms, also = _terms(row, options)
         party = {
             **{name: row[name] or "" for name in _CONTACT},
             "role": row["role"], "doc_key": row["doc_key"], "name": row["name"], "currency": currency,
-            "is_active": bool(row["is_active"]), "terms": "", "tax_code": "", "is_taxable": True, "party_type": "",
+            "is_active": bool(row["is_active"]), "terms": terms, "tax_code": "", "is_taxable": True, "party_type": "",
             "attributes": [("number", row["source_id"])],
         }  # fmt: skip
         hold = None if (row["name"] or "").strip() else ("name.missing", row["doc_key"], "the supplier has no name",
                                                          "Give its business relation a name.")  # fmt: skip
         return {"number": row["source_id"], "party_key": row["doc_key"], "related_key": STANDS_ALONE, "party": party,
+                "goods": {"also": also},
                 "currency": currency, "text": row["name"] or "", "business_date": _day(row)}, hold  # fmt: skip
 
     return _frames("suppliers", "supplier", parties, options, made)
@@ -61,7 +66,9 @@ def map_orders(orders: pa.Table, tables: Tables, reference: Reference, options: 
     def made(row: Row) -> tuple[Row, Hold | None]:
         entity, hold = _legal_entity(row, tables, reference)
         status, unmapped = _status(row, tables)
-        goods = {"supplier": row["supplier"], "legal_entity": entity, "status": status, "order": row["number"]}
+        terms, also = _terms(row, options)
+        goods = {"supplier": row["supplier"], "legal_entity": entity, "status": status, "order": row["number"],
+                 "terms": terms, "also": also}  # fmt: skip
         missing = None if row["supplier_key"] else ("supplier.missing", row["number"], "the order names no supplier",
                                                     "Enter the supplier on the order.")  # fmt: skip
         columns = {"number": row["number"], "party_key": row["supplier_key"], "due_date": row["due_date"],
@@ -77,8 +84,16 @@ def map_order_lines(lines: pa.Table, tables: Tables, reference: Reference, optio
     def made(row: Row) -> tuple[Row, Hold | None]:
         goods = {"parent_key": row["order_key"], "order": row["order"], "line": row["line"], "item": row["item"],
                  "quantity": row["quantity"], "unit_price": row["unit_price"]}  # fmt: skip
+        also, unfit = list[str](), _uncounted(row)
+        for name in options.codes.keys() & CODED:
+            column = CODED[name]
+            if row[column]:
+                goods[column] = row[column]
+                also.append(row[f"{column}_key"])
+                unfit = unfit or _retired(name, row[column], reference, options)
+        goods["also"] = sorted(also)
         return {"number": f"{row['order']}-{row['line']}", "business_date": row["order_date"], "goods": goods,
-                "due_date": row["due_date"], **_money(row)}, _uncounted(row)  # fmt: skip
+                "due_date": row["due_date"], **_money(row)}, unfit  # fmt: skip
 
     return _frames("purchase_order_lines", "purchase_order_line", lines, options, made)
 
@@ -144,6 +159,24 @@ def _uncounted(row: Row) -> Hold | None:
         return ("quantity.unreadable", row["doc_key"], f"the quantity {row['quantity']} has too many decimals",
                 "Correct the quantity at its source.")  # fmt: skip
     return None
+
+
+def _terms(row: Row, options: ProcurementOptions) -> tuple[str, list[str]]:
+    """The payment term and the document that must be there first; nothing where the target has none of the source."""
+    if TERMS not in options.codes or not row["terms"]:
+        return "", []
+    return row["terms"], [row["terms_key"]]
+
+
+def _retired(name: str, code: str, reference: Reference, options: ProcurementOptions) -> Hold | None:
+    what, known = name.removesuffix("s").replace("_", " "), reference.source_codes.get(name, {})
+    if code not in known:
+        return (f"{name.removesuffix('s')}.unknown", code, f"{what} {code} of the line is not in the source's list",
+                "Correct the line at its source, or enter the code there and read the reference data.")  # fmt: skip
+    if known[code] or options.codes[name]:
+        return None
+    return (f"{name.removesuffix('s')}.retired", code, f"{what} {code} of the line is not in use any more",
+            f"Give the line another one, take {code} back into use, or set codes.{name}.retired to send.")  # fmt: skip
 
 
 def _legal_entity(row: Row, tables: Tables, reference: Reference) -> tuple[str, Hold | None]:

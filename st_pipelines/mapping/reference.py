@@ -34,7 +34,8 @@ Codes = Mapping[str, bool]  # code -> is active
 
 @dataclass(frozen=True)
 class Reference:
-    """``source_names``: per mapping table (``business_units``, ``payment_types``, ``tax_zones``) the source's current
+    """``source_codes``: by list (``gl_accounts``, ``cost_centers``) the source's own codes, where documents keep them.
+    ``source_names``: per mapping table (``business_units``, ``payment_types``, ``tax_zones``) the source's current
     name by id; a table that is absent is not compared."""
 
     gl_accounts: Mapping[str, Account]
@@ -44,6 +45,7 @@ class Reference:
     credit_terms: Codes
     source_names: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     legal_entities: Codes = field(default_factory=lambda: MappingProxyType({}))
+    source_codes: Mapping[str, Codes] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def from_tables(
@@ -110,9 +112,10 @@ def _require(name: str, table: pa.Table, columns: tuple[str, ...]) -> None:
         raise BrokenReference(f"{name}: the reference table lacks {', '.join(missing)}")
 
 
-def of_codes(*, legal_entities: pa.Table) -> Reference:
-    """For targets that no document is posted to accounts in."""
+def of_codes(*, legal_entities: pa.Table, source_codes: Mapping[str, pa.Table]) -> Reference:
+    """For targets that no document is posted to accounts in. ``source_codes``: tables of ``code`` and ``is_active``."""
     none: Codes = MappingProxyType({})
     return Reference(
-        MappingProxyType({}), none, none, none, none, legal_entities=_codes("legal_entities", legal_entities)
-    )
+        MappingProxyType({}), none, none, none, none, legal_entities=_codes("legal_entities", legal_entities),
+        source_codes=MappingProxyType({name: _codes(name, one) for name, one in source_codes.items()}),
+    )  # fmt: skip

@@ -204,6 +204,7 @@ def _order(row: _Document, lines: list[_Line]) -> Payload:
     return PurchaseOrder(
         row.doc_key, row.number, row.party_key, goods["supplier"], goods["legal_entity"], row.currency,
         from_minor(row.total_minor, row.currency), row.business_date, goods["status"] or "", row.due_date,
+        goods.get("terms") or "",
     )  # fmt: skip
 
 
@@ -212,6 +213,7 @@ def _order_line(row: _Document, lines: list[_Line]) -> Payload:
     return OrderLine(
         row.doc_key, goods["parent_key"], goods["order"], goods["line"], goods["item"] or "", goods["quantity"],
         goods["unit_price"], from_minor(row.total_minor, row.currency), row.currency, row.due_date,
+        goods.get("gl_account") or "", goods.get("cost_center") or "",
     )  # fmt: skip
 
 
@@ -242,7 +244,8 @@ def _payload_lines(row: _Document, lines: list[_Line]) -> tuple[Line, ...]:
 def _needs(row: _Document, lines: list[_Line]) -> tuple[str, ...]:
     """Document keys and facts that come first, each once."""
     if row.goods is not None:
-        return (row.goods["parent_key"] or row.party_key,)
+        first = row.goods["parent_key"] or ("" if row.party else row.party_key)
+        return tuple(dict.fromkeys(filter(None, (first, *(row.goods.get("also") or ())))))
     if row.party is not None:
         if row.related_key == STANDS_ALONE:
             return ()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from st_pipelines.documents.frames import ORDER_LINE_SOURCE, ORDER_SOURCE, PARTY_SOURCE, RECEIPT_SOURCE
+from st_pipelines.documents.frames import ORDER_LINE_SOURCE, ORDER_SOURCE, RECEIPT_SOURCE, SUPPLIER_SOURCE
 from st_pipelines.documents.keys import coded, doc_key
 from st_pipelines.documents.money import CONTEXT, InvalidAmount, round_to_minor
 
@@ -27,16 +27,16 @@ def key(domain: str, kind: str, *codes: str) -> str:
 
 
 def suppliers(tables: Tables) -> pa.Table:
-    """Schema ``PARTY_SOURCE``; ``source_id`` is QAD's supplier code. Those that were modified, and those that the day's
-    orders name."""
+    """Schema ``SUPPLIER_SOURCE``; ``source_id`` is QAD's supplier code. Those that were modified, and those that the
+    day's orders name."""
     every = {(row["set"], row["code"]): row for table in ("order_suppliers", "suppliers")
              for row in tables[table].to_pylist()}  # fmt: skip
     rows = [
-        {**dict.fromkeys(PARTY_SOURCE.names), **row, "doc_key": key(row["set"], "vendor", row["code"]),
-         "source_id": row["code"], "role": "vendor"}
+        {**dict.fromkeys(SUPPLIER_SOURCE.names), **row, "doc_key": key(row["set"], "vendor", row["code"]),
+         "source_id": row["code"], "role": "vendor", "terms_key": _code_key(row, "payment_term", "terms")}
         for row in every.values()
     ]  # fmt: skip
-    return _table(rows, PARTY_SOURCE)
+    return _table(rows, SUPPLIER_SOURCE)
 
 
 def orders(tables: Tables) -> pa.Table:
@@ -51,6 +51,7 @@ def orders(tables: Tables) -> pa.Table:
         unreadable = row["unreadable"] or ("" if None not in parts else "the amount of one of its lines cannot be read")
         found.append({
             **row, "doc_key": own, "supplier_key": _supplier_key(row), "unreadable": unreadable,
+            "terms_key": _code_key(row, "payment_term", "terms"),
             "amount": sum((one for one in parts if one is not None), Decimal(0)),
         })  # fmt: skip
     return _table(found, ORDER_SOURCE)
@@ -70,6 +71,8 @@ def lines(tables: Tables) -> pa.Table:
             "order_key": key(row["domain"], "purchase_order", row["number"]), "order": row["number"],
             "currency": head["currency"], "order_date": head["order_date"], "unit_price": row["price"],
             "amount": amount, "unreadable": row["unreadable"] or head["unreadable"] or fault,
+            "gl_account_key": _code_key(row, "gl_account", "gl_account"),
+            "cost_center_key": _code_key(row, "cost_center", "cost_center"),
         })  # fmt: skip
     return _table(found, ORDER_LINE_SOURCE)
 
@@ -90,6 +93,11 @@ def receipts(tables: Tables) -> pa.Table:
 
 def _supplier_key(row: Row) -> str:
     return key(row["supplier_set"], "vendor", row["supplier"]) if row["supplier"] else ""
+
+
+def _code_key(row: Row, kind: str, column: str) -> str:
+    """Of a code that the row names, as the list of codes is known by."""
+    return key(row["domain"], kind, row[column]) if row[column] else ""
 
 
 def _amount(quantity: Decimal | None, price: Decimal | None, currency: str) -> tuple[Decimal | None, str]:

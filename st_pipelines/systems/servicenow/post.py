@@ -98,7 +98,11 @@ class ServiceNowTarget:
         if document.kind in codes.ENTITY:
             return standing_records.same(found.content, codes.compared(document))
         staging = self.instance.profile.into(ENTITY[document.kind])
-        return standing_records.same(found.content, compared(document, staging))
+        planned = compared(document, staging)
+        if document.kind == "purchase_order_line":  # another ERP may have a code of the same letters
+            planned |= {f"{name}_source": self.instance.source
+                        for name in ("gl_account", "cost_center") if name in planned}  # fmt: skip
+        return standing_records.same(found.content, planned)
 
     def change(self, old: MappedDocument, new: MappedDocument) -> str:
         if new.kind in codes.ENTITY and old.company == new.company:

@@ -63,18 +63,21 @@ def fields(document: MappedDocument) -> dict[str, str]:
                 "number": payload.attributes["number"], "name": payload.name, "street": payload.address.street,
                 "city": payload.address.city, "state": payload.address.state, "zip": payload.address.zip,
                 "country": payload.address.country, "status": "Active" if payload.is_active else "Inactive",
+                "payment_term": payload.terms,
             }  # fmt: skip
         case PurchaseOrder():
             found = {
                 "number": payload.number, "supplier": payload.supplier, "legal_entity": payload.legal_entity,
                 "currency": payload.currency, "amount": payload.amount, "status": payload.status,
                 "order_date": f"{payload.order_date} 00:00:00", "due_date": payload.due_date,
+                "payment_term": payload.terms,
             }  # fmt: skip
         case OrderLine():
             found = {
                 "order": payload.order, "line_number": payload.line, "item": payload.item,
                 "quantity": payload.quantity, "unit_price": payload.unit_price, "amount": payload.amount,
                 "currency": payload.currency, "due_date": payload.due_date, "receipt_required": True,
+                "gl_account": payload.gl_account, "cost_center": payload.cost_center,
             }  # fmt: skip
         case GoodsReceipt():
             found = {

@@ -228,6 +228,9 @@ def same(held: Mapping[str, str], planned: Mapping[str, str]) -> list[str]:
 
 
 def _number(text: str) -> Decimal | None:
+    """None for what begins like a code (``0100``), which is not the number it looks like."""
+    if text[:1] == "0" and text[1:2].isdigit():
+        return None
     try:
         return values.amount(text)
     except values.UnreadableValue:
