@@ -91,7 +91,7 @@ def run_life(company: DemoCompany, progress: Console) -> None:
     from st_pipelines.cli.demo_life import goods_until, mail_of, stops, today
 
     names, ends, first = [one.name for one in company.integrations], stops(company), company.integration.first_day
-    run_jobs([(f"{name}_reference", ()) for name in names], progress)
+    run_jobs([job for name in names for job in jobs_before_days(name)], progress)
     if not (left := [day for day in ends if day > today(company)]):
         run_jobs([(f"{name}_daily", (first, ends[-1])) for name in names], progress)
     for day in left:
