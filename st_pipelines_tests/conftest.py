@@ -4,6 +4,7 @@ Invariant: a test meets a real database of each kind, and no request leaves this
 """
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,15 @@ __all__ = ["database_url", "engine", "migrated_file", "migrated_postgres", "migr
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Temporary folders lie in memory where it has room: ledger and store wait for the disk at every commit, and tests
+    kill processes, never the machine."""
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session")
