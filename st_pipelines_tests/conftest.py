@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import responses
 
-from st_pipelines_tests.databases import (
+pytest.register_assert_rewrite("st_pipelines_tests.integrations.company")  # so that a broken proof says what differs
+
+from st_pipelines_tests.databases import (  # noqa: E402
     database_url,
     engine,
     migrated_file,
@@ -22,7 +24,7 @@ from st_pipelines_tests.databases import (
     postgres_server,
     postgres_url,
 )
-from st_pipelines_tests.once import of_this_run
+from st_pipelines_tests.once import of_this_run  # noqa: E402
 
 __all__ = ["database_url", "engine", "migrated_file", "migrated_postgres", "migrated_url", "of_this_run",
            "postgres_server", "postgres_url"]  # fmt: skip

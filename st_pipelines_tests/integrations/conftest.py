@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("st_pipelines_tests.integrations.company")  # so that a broken proof says what differs
-
-from st_pipelines_tests.databases import fresh_database  # noqa: E402
-from st_pipelines_tests.integrations.company import MONTH, Company, started  # noqa: E402
-from st_pipelines_tests.once import made_once  # noqa: E402
+from st_pipelines_tests.databases import fresh_database
+from st_pipelines_tests.integrations.company import MONTH, Company, started
+from st_pipelines_tests.once import made_once
 
 
 @pytest.fixture(scope="session")
