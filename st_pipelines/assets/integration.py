@@ -42,7 +42,7 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
         )
         for name, description in part.reference.items()
     ]
-    monthly_assets = [period_asset(integration, reconciled)]
+    monthly_assets = [period_asset(integration, road, reconciled)]
     if integration.options.journal_sync and road.source.journal_telling is not None:
         monthly_assets.append(journal_asset(integration))
     jobs = automation.jobs(integration, [one.key for one in daily_assets], [one.key for one in monthly_assets])

@@ -11,10 +11,11 @@ from typing import Any
 import dagster as dg
 
 from st_pipelines.assets.metadata import amount, plotted, table
+from st_pipelines.assets.order_lines import order_check, order_metadata, order_verdict
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, monthly, sealed_by_morning, target_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import Flow
+from st_pipelines.integrations.road import Flow, Road
 
 TOTALS = ("business_unit", "gl_account", "source", "ledger", "target", "variance")
 WITNESS = ("document", "reason", "amount", "detail", "cure")
@@ -57,25 +58,25 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
     return reconcile
 
 
-def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDefinition:
+def period_asset(integration: Integration, road: Road, flows: Sequence[Flow]) -> dg.AssetsDefinition:
     key = dg.AssetKey([integration.name, "period", "control_totals"])
 
     @dg.asset(
         key=key, deps=[dg.AssetKey([integration.name, "reconciled", flow.name]) for flow in flows],
         partitions_def=monthly(integration), backfill_policy=SINGLE_RUN, pool=target_pool(integration),
         group_name=group(integration, "period"), kinds={integration.target.system}, owners=[integration.owner],
-        tags={"layer": "period"}, code_version="1", check_specs=_period_checks(integration, key),
+        tags={"layer": "period"}, code_version="1",
+        check_specs=[*_period_checks(integration, key), *order_check(key, road)],
         description="The month as the controller signs it: control totals per business unit and GL account on all "
         "sides, each variance with its cause, and the report to open.",
     )  # fmt: skip
     def close_period(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
-        from st_pipelines.integrations.reconcile import reconcile_month
+        from st_pipelines.integrations.reconcile import reconcile_months
 
         session = sessions.session(integration.name)
         months = [date.fromisoformat(month) for month in context.partition_keys]
         results = []
-        for month in months:
-            result = reconcile_month(session, month, context.run.run_id)
+        for month, result in zip(months, reconcile_months(session, months, context.run.run_id), strict=True):
             results.append(result)
             context.add_asset_metadata(
                 {
@@ -85,6 +86,7 @@ def period_asset(integration: Integration, flows: Sequence[Flow]) -> dg.AssetsDe
                     "report": dg.MetadataValue.path(result.report_path),
                     "control_totals": table(result.total_rows, TOTALS),
                     "second_witness": result.witness.verdict() if result.witness else "not asked",
+                    **order_metadata(result.result.orders),
                 },
                 partition_key=month.isoformat(),
             )
@@ -124,6 +126,7 @@ def _witness_result(witnesses: Sequence[Any]) -> dg.AssetCheckResult:
 
 
 def _result(result: Any, *, clean: bool | None = None, witnesses: Sequence[Any] = ()) -> dg.MaterializeResult:
+    orders = result.result.orders
     passed = result.is_clean if clean is None else clean
     return dg.MaterializeResult(
         metadata={
@@ -143,5 +146,6 @@ def _result(result: Any, *, clean: bool | None = None, witnesses: Sequence[Any] 
                 },
             ),
             *([_witness_result(witnesses)] if witnesses else ()),
+            *(order_verdict(orders) if orders else ()),
         ],
     )  # fmt: skip

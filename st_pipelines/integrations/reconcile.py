@@ -97,11 +97,23 @@ def reconcile_touched(session: Session, flow: Flow, keys: Sequence[str], run_id:
 
 def reconcile_month(session: Session, month: date, run_id: str) -> Reconciled:
     """The whole calendar month of business dates, whenever its documents were modified."""
-    return reconcile_period(session, Period.month(month), f"period_{month:%Y-%m}", run_id)
+    return next(reconcile_months(session, [month], run_id))
 
 
-def reconcile_period(session: Session, period: Period, label: str, run_id: str) -> Reconciled:
-    """All documents dated in the period, in one comparison. ``label`` names the report's file."""
+def reconcile_months(session: Session, months: Sequence[date], run_id: str) -> Iterator[Reconciled]:
+    """Several months, one after the other; order lines, which have no month, are read once."""
+    orders: OrderLines | None = None
+    for month in months:
+        compared = reconcile_period(session, Period.month(month), f"period_{month:%Y-%m}", run_id, orders)
+        orders = compared.result.orders
+        yield compared
+
+
+def reconcile_period(
+    session: Session, period: Period, label: str, run_id: str, orders: OrderLines | None = None
+) -> Reconciled:
+    """All documents dated in the period, in one comparison. ``label`` names the report's file. ``orders``: the order
+    lines, where they were read just now."""
     flows = [flow for flow in session.road.flows if flow.name in session.integration.flows and flow.reconciled_kinds]
     # All of them, whatever their date: only the newest version tells whether a document still lies in this month.
     stored = {flow.name: stored_partitions(session, flow) for flow in flows}
@@ -109,7 +121,7 @@ def reconcile_period(session: Session, period: Period, label: str, run_id: str) 
     days = {name: days_of(keys) for name, keys in stored.items()}
     with second_witness(session, flows, period, days, documents) as witness:
         return _reconcile(session, flows, period, documents, run_id, label, _audit_verdict(session), witness,
-                          order_lines(session, documents))  # fmt: skip
+                          orders or order_lines(session, documents))  # fmt: skip
 
 
 def _reconcile(
