@@ -19,9 +19,12 @@ class OrderMatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fal
     unit_price: Decimal
 
 
+COVERED = ":covered"
+
+
 def cover_key(doc_key: str) -> str:
     """The fact that a bill with matches waits for: the books hold enough received goods that no invoice has taken."""
-    return f"{doc_key}:covered"
+    return f"{doc_key}{COVERED}"
 
 
 class Bill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bill"):

@@ -1,11 +1,11 @@
 """Records what physically happened (goods received), which documents wait for. Invariant: a fact is never deleted, it
 is withdrawn; withdrawing makes postings wait again that were never sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
 from st_pipelines.audit import trail
 from st_pipelines.database.engine import now_us
@@ -49,32 +49,41 @@ def record_facts(engine: Engine, context: RunContext, facts: Iterable[Fact]) -> 
     summary, latest = FactSummary(), {fact.key: fact for fact in facts}
     for keys in needs.chunks(latest, _BATCH):
         with ledger_transaction(engine) as connection:
-            rows = connection.execute(_known, {"integration": context.integration, "keys": keys})
-            known = {row.key: (bool(row.is_true), row.detail) for row in rows}
-            changed = [latest[key] for key in keys if known.get(key) != (latest[key].is_true, latest[key].detail)]
-            summary.unchanged += len(keys) - len(changed)
-            if not changed:
-                continue
-            now = now_us(connection)
-            values = {fact.key: {"is_true": int(fact.is_true), "detail": fact.detail, "run_id": context.run_id,
-                                 "recorded_at": now} for fact in changed}  # fmt: skip
-            new = [{"integration": context.integration, "key": key, **row}
-                   for key, row in values.items() if key not in known]  # fmt: skip
-            old = [{"of": context.integration, "which": key, **row} for key, row in values.items() if key in known]
-            if new:
-                connection.execute(insert(fact_table), new)
-            if old:
-                connection.execute(_update, old)
-            true = [fact.key for fact in changed if fact.is_true]
-            false = [fact.key for fact in changed if not fact.is_true]
-            needs.meet(connection, context.integration, true, now)
-            needs.unmeet(connection, context.integration, false)
-            summary.became_true += len(true)
-            summary.withdrawn += len(false)
-            trail.append_many(
-                connection,
-                [trail.Event("fact", fact.key, None, {**context.audited(), "is_true": fact.is_true,
-                                                      "detail": fact.detail}) for fact in changed],
-                now,
-            )  # fmt: skip
+            write_facts(connection, context, [latest[key] for key in keys], now_us(connection), summary)
     return summary
+
+
+def write_facts(
+    connection: Connection, context: RunContext, facts: Sequence[Fact], now: int, summary: FactSummary
+) -> None:
+    """The same for facts of different keys, in the caller's ledger transaction."""
+    keys = [fact.key for fact in facts]
+    known: dict[str, tuple[bool, str]] = {}
+    for some in needs.chunks(keys, _BATCH):
+        rows = connection.execute(_known, {"integration": context.integration, "keys": some})
+        known |= {row.key: (bool(row.is_true), row.detail) for row in rows}
+    changed = [fact for fact in facts if known.get(fact.key) != (fact.is_true, fact.detail)]
+    summary.unchanged += len(facts) - len(changed)
+    if not changed:
+        return
+    values = {fact.key: {"is_true": int(fact.is_true), "detail": fact.detail, "run_id": context.run_id,
+                         "recorded_at": now} for fact in changed}  # fmt: skip
+    new = [{"integration": context.integration, "key": key, **row}
+           for key, row in values.items() if key not in known]  # fmt: skip
+    old = [{"of": context.integration, "which": key, **row} for key, row in values.items() if key in known]
+    if new:
+        connection.execute(insert(fact_table), new)
+    if old:
+        connection.execute(_update, old)
+    true = [fact.key for fact in changed if fact.is_true]
+    false = [fact.key for fact in changed if not fact.is_true]
+    needs.meet(connection, context.integration, true, now)
+    needs.unmeet(connection, context.integration, false)
+    summary.became_true += len(true)
+    summary.withdrawn += len(false)
+    trail.append_many(
+        connection,
+        [trail.Event("fact", fact.key, None, {**context.audited(), "is_true": fact.is_true, "detail": fact.detail})
+         for fact in changed],
+        now,
+    )  # fmt: skip

@@ -25,11 +25,11 @@ _meet = text(
     "UPDATE posting_need SET satisfied_at = :now WHERE needs IN :keys AND satisfied_at IS NULL AND EXISTS "
     "(SELECT 1 FROM posting p WHERE p.posting_id = posting_need.posting_id AND p.integration = :integration)"
 ).bindparams(bindparam("keys", expanding=True))
-# Only what was never sent: a posting on its way is not called back.
+# Only what is proven not sent: a posting on its way, or of unknown outcome, is not called back.
 _unmeet = text(
     "UPDATE posting_need SET satisfied_at = NULL WHERE needs IN :keys AND satisfied_at IS NOT NULL AND EXISTS "
     "(SELECT 1 FROM posting p WHERE p.posting_id = posting_need.posting_id AND p.integration = :integration "
-    "AND p.attempt = 0 AND p.state IN ('planned', 'held'))"
+    "AND (p.state = 'planned' OR (p.state = 'held' AND p.attempt = 0)))"
 ).bindparams(bindparam("keys", expanding=True))
 
 
@@ -51,7 +51,7 @@ def meet(connection: Connection, integration: str, keys: Collection[str], now: i
 
 
 def unmeet(connection: Connection, integration: str, keys: Collection[str]) -> None:
-    """Takes it back for postings that were never sent: the document was voided, or the fact withdrawn."""
+    """Takes it back for postings that are proven not sent: the document was voided, or the fact withdrawn."""
     for some in chunks(keys):
         connection.execute(_unmeet, {"integration": integration, "keys": some})
 

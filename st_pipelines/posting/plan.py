@@ -257,3 +257,17 @@ def plan_again(
     planner = _Planner(engine, context, target, change, RunTotals(context, NO_LIMITS), PlanSummary())
     with ledger_transaction(engine) as connection:
         return planner.plan_afresh(connection, list(doc_keys), why, released)
+
+
+def give_up(
+    engine: Engine, connection: Connection, context: RunContext, rows: Sequence[moves.Move], *, target: str,
+    change: ChangeRule, why: str,
+) -> list[int]:  # fmt: skip
+    """Supersedes planned postings whose frozen bodies are outdated and plans their documents afresh, in the caller's
+    ledger transaction, so that no document is ever without one. They were to be sent, so whatever a person had to
+    decide about them is decided. Gives the new postings."""
+    if not rows:
+        return []
+    moves.apply(connection, context, rows, now_us(connection))
+    planner = _Planner(engine, context, target, change, RunTotals(context, NO_LIMITS), PlanSummary())
+    return planner.plan_afresh(connection, [row.doc_key for row in rows], why, True)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, text
 from st_pipelines.audit import trail
 from st_pipelines.audit.digests import posting_digest
 from st_pipelines.database.schema import control_line, posting, posting_need
+from st_pipelines.documents.bill import cover_key
 from st_pipelines.documents.keys import request_key
 from st_pipelines.documents.mapped import ControlLine
 from st_pipelines.posting import needs
@@ -65,6 +66,8 @@ def insert_postings(
         return [], []
     ids = list(allocate(connection, "posting", "posting_id", len(new)))
     met = needs.met(connection, context.integration, {need for row in new for need in row.needs})
+    # Whether goods cover a document was found for the version before this one: it is looked at again.
+    met -= {cover_key(row.doc_key) for row in new}
     rows = [_row(context, row, id_, now) for row, id_ in zip(new, ids, strict=True)]
     connection.execute(_insert_posting, rows)
     waits = [{"posting_id": id_, "needs": need, "satisfied_at": now if need in met else None}
