@@ -51,6 +51,14 @@ def fitting(text: str) -> str:
     return f"{_BROKEN.sub('', text[: _LONGEST - _DIGEST - 2])}..{digest}"
 
 
+def first_of(text: str) -> tuple[str, bool]:
+    """The first code of what ``fitting`` gave, and whether that is all of it; else only how it begins."""
+    kept, cut, _ = text.partition("..")
+    first, more, _ = kept.partition("-")
+    plain = re.sub(r"\.([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), first).encode("latin-1")
+    return plain.decode(errors="ignore"), bool(more) or not cut  # a cut may go through a character
+
+
 def codes_of(text: str) -> tuple[str, ...]:
     """The way back from ``coded``."""
     return tuple(

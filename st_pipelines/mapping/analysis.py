@@ -129,6 +129,15 @@ def judge_pairs(
     return Judged(verdicts, which.astype(np.int64).reshape(-1))
 
 
+def judge_coded(accounts: pa.Array, cost_centers: pa.Array, asked: Flags, reference: Reference) -> Judged:
+    """Lines that come with their own account and cost centre; each distinct pair is judged once."""
+    pairs = list(zip(accounts.to_pylist(), cost_centers.to_pylist(), asked.tolist(), strict=True))
+    distinct = {pair: place for place, pair in enumerate(sorted(set(pairs)))}
+    verdicts = [judge(code, COST_CENTER, center, "", reference) if wanted else Verdict("")
+                for code, center, wanted in distinct]  # fmt: skip
+    return Judged(verdicts, np.array([distinct[pair] for pair in pairs], dtype=np.int64))
+
+
 def judge_named(code: str, units: RowLookup, unit_rows: Ints, reference: Reference) -> Judged:
     """One account of the options with each business unit, the analysis by the account's own flags."""
     analysis = natural_analysis(reference.gl_accounts.get(code))

@@ -73,12 +73,19 @@ def _accounts(name: str) -> TableFormat:
 FINANCIAL = ("business_units", "invoice_accounts", "bill_accounts", "charge_accounts", "payment_types", "tax_zones",
              "terms", "party_attributes")  # fmt: skip
 
+# What approved supplier invoices of a procurement system need.
+INVOICED = ("legal_entities", "charge_accounts")
+
 # What purchase orders and receipts need on their way to a procurement system.
 PROCUREMENT = ("sites", "order_states")
 
 FORMATS: tuple[TableFormat, ...] = (
     TableFormat("business_units", (
         Column("business_unit_id", key=True), Column("name"), Column("domain", pattern=_COMPANY_PART),
+        Column("entity", pattern=_COMPANY_PART), Column("cost_center", may_be_blank=True),
+        Column("sub_account", may_be_blank=True))),
+    TableFormat("legal_entities", (
+        Column("legal_entity", key=True), Column("name"), Column("domain", pattern=_COMPANY_PART),
         Column("entity", pattern=_COMPANY_PART), Column("cost_center", may_be_blank=True),
         Column("sub_account", may_be_blank=True))),
     _accounts("invoice_accounts"),

@@ -23,17 +23,20 @@ from st_pipelines.mapping.tables import Mapping
 
 @dataclass(frozen=True)
 class HeaderNames:
-    """How a flow's source frame calls things, and which option holds its control account."""
+    """How a flow's source frame calls things, and which option holds its control account. ``unit``: what its column
+    ``business_unit`` holds, which names the company: a business unit, or a legal entity."""
 
     date: str
     party_key: str
     party: str
     control: str  # receivable or payable
+    unit: str = "business_unit"
 
 
 @dataclass(frozen=True)
 class Header:
-    """``days`` since 1970; ``unreadable``: held before any other rule; ``unit_rows``: places in ``business_units``."""
+    """``days`` since 1970; ``unreadable``: held before any other rule; ``unit_rows``: places in ``business_units``, or
+    in the table of what else names the company."""
 
     days: Ints
     dates: pa.Array
@@ -66,7 +69,7 @@ def read_header(
     money = currencies(intake.text("currency"), options)
     findings.on_documents(~money.known, "currency.unknown")
     findings.on_documents(intake.blank(names.party_key), f"{names.party}.missing")
-    units = BusinessUnits(mapping, reference, options)
+    units = BusinessUnits(mapping, reference, options, names.unit)
     unit = units.find(intake.text("business_unit"), days)
     units.report(findings, unit)
     control_account = options.receivable_account if names.control == "receivable" else options.payable_account

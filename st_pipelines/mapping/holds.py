@@ -73,6 +73,10 @@ CATALOGUE: Mapping[str, HoldText] = {
     "customer.missing": HoldText("customer", "the document names no customer",
                                  "Set the customer of {doc_key} in the source."),
     "vendor.missing": HoldText("vendor", "the document names no vendor", "Set the vendor of {doc_key} in the source."),
+    "supplier.missing": HoldText("supplier", "the invoice names no supplier",
+                                 "Set the supplier of {doc_key} in the source."),
+    "invoice.conflict": HoldText("{doc_key}", "{conflict}",
+                                 "Cancel all but one of them in the source, or correct the supplier's number."),
     "supplier_reference.missing": HoldText("supplier_reference", "the bill has no supplier's invoice number",
                                            "Enter the vendor's own invoice number on {doc_key} in the source."),
     "name.missing": HoldText("name", "the party has no name", "Enter a name for {doc_key} in the source."),
@@ -83,6 +87,12 @@ CATALOGUE: Mapping[str, HoldText] = {
                                     "name, domain, entity, cost_center and sub_account"),
     "business_unit.not_effective": _not_effective("business unit", "business_unit_id", "business_units.csv"),
     "business_unit.name_changed": _renamed("business unit", "business_unit_id", "business_units.csv"),
+    "legal_entity.missing": HoldText("legal_entity", "the invoice names no legal entity",
+                                     "Set the legal entity of {doc_key} in the source."),
+    "legal_entity.no_row": _no_row("legal entity", "legal_entity", "legal_entities.csv",
+                                   "name, domain, entity and cost_center"),
+    "legal_entity.not_effective": _not_effective("legal entity", "legal_entity", "legal_entities.csv"),
+    "legal_entity.name_changed": _renamed("legal entity", "legal_entity", "legal_entities.csv"),
     "company.other_domain": HoldText(
         "company={company}", "{company} lies outside the domain in which customers and suppliers are made",
         "Use an integration of its own for {company}, or correct domain in business_units.csv."),
@@ -96,6 +106,22 @@ CATALOGUE: Mapping[str, HoldText] = {
         "line {sequence} ({item}) has no row in {account_file} that is valid on {day}",
         "Add a row to {account_file} with item_type {item_type} and its gl_account; fill business_unit_id, item or "
         "gl_hint where only these lines are meant."),
+    "coding.missing": HoldText("{doc_key} line {sequence}", "line {sequence} has neither purchase order nor GL account",
+                               "Code line {sequence} of {number} in the source."),
+    "coding.unfit": HoldText(
+        "gl_account={gl_account}, cost_center={cost_center}",
+        "line {sequence}: GL account {gl_account} and cost center {cost_center} do not fit: {analysis}",
+        "Correct the coding of line {sequence} of {number} in the source, or the account's analysis in the target."),
+    "order_line.missing": HoldText(
+        "{doc_key} line {sequence}", "line {sequence} names purchase order {order} and no line of it",
+        "Name the order line on line {sequence} of {number} in the source, or take the order off it."),
+    "order_line.no_quantity": HoldText(
+        "{doc_key} line {sequence}", "line {sequence} takes no pieces of purchase order {order} line {order_line}",
+        "Enter the invoiced quantity of line {sequence} of {number} in the source, or take the order off it."),
+    "currency.order_differs": HoldText(
+        "{doc_key}: {currency}, order {order}: {order_currency}",
+        "the invoice is in {currency}, purchase order {order} is in {order_currency}",
+        "Correct the currency of {number} in the source, or have the supplier invoice in {order_currency}."),
     "charge.no_row": HoldText(
         "business_unit_id={business_unit_id}, charge={charge}",
         "the {charge} of the bill has no row in charge_accounts.csv that is valid on {day}",

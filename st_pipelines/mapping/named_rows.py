@@ -70,11 +70,17 @@ class NamedLookup:
         return NamedRows(self._thing, is_blank(ids), code >= 0, rows, renamed, values)
 
 
-class BusinessUnits(NamedLookup):
-    """The ``business_units`` table with each row's company."""
+TABLE_OF = {"business_unit": "business_units", "legal_entity": "legal_entities"}
 
-    def __init__(self, mapping: Mapping, reference: Reference, options: MappingOptions) -> None:
-        super().__init__("business_unit", mapping["business_units"], reference)
+
+class BusinessUnits(NamedLookup):
+    """The table of business units, or of what else stands for the company in a source (``unit``), with each row's
+    company."""
+
+    def __init__(
+        self, mapping: Mapping, reference: Reference, options: MappingOptions, unit: str = "business_unit"
+    ) -> None:
+        super().__init__(unit, mapping[TABLE_OF[unit]], reference)
         rows = self.lookup.table.rows
         companies = [f"{row['domain']}_{row['entity']}" for row in rows] + [""]
         distinct = sorted(set(companies))

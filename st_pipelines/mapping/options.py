@@ -13,7 +13,8 @@ class MappingOptions:
     ``party_company``: the books in whose workspace customers and suppliers are made; all business units must lie in its
     domain. ``rounding_limit``: the largest rounding difference of one document, in its currency. ``bill_amount``:
     whether a bill's amount includes tax, freight and other (gross) or not (net). ``currencies``: taken beside
-    ``currency``, which also stands for a blank one."""
+    ``currency``, which also stands for a blank one. ``receivable_account`` is blank where no customer is invoiced,
+    ``received_account`` (goods received and not invoiced) where no bill has an order."""
 
     source_tag: str
     party_company: str
@@ -24,9 +25,10 @@ class MappingOptions:
     currency: str
     currencies: tuple[str, ...] = ()
     bill_amount: Literal["gross", "net"] = "gross"
+    received_account: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("source_tag", "party_company", "receivable_account", "payable_account", "rounding_account"):
+        for name in ("source_tag", "party_company", "payable_account", "rounding_account"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name} must not be blank")
         if self.source_tag.endswith(":"):

@@ -86,6 +86,11 @@ class Fields:
             raise UnreadableValue(f"{column} is in {found[0]}, the document in {wanted}")
         return found
 
+    def currency(self, name: str) -> str:
+        """That of an amount which shows it (``EUR;12.50``); empty where it does not, or there is none."""
+        found, semicolon, _ = self.text(name).partition(";")
+        return found if semicolon else ""
+
     def _parsed(self, column: str, parse: Callable[[str], T], needed: bool) -> T:
         if column not in self._row:
             raise UnreadableValue(f"{column} is missing: the integration user may not read it")

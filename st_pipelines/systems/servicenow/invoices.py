@@ -1,5 +1,5 @@
-"""Approved supplier invoices with all their lines. Invariant: an invoice comes with every line it has, or it is
-unreadable; none is missed because only a line of it changed.
+"""Approved supplier invoices with all their lines, since the last look. Invariant: none is missed because only a line
+of it changed.
 
 Two roads (reference §11): the invoice table itself, by the time of change of headers and of lines (a header's stamp
 does not move with its lines); or the outbound staging table, where a row stays new until it is claimed.
@@ -10,19 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-import msgspec
-
-from st_pipelines.systems.servicenow.answers import BrokenOff, Row, Untrusted
+from st_pipelines.systems.servicenow.answers import Row
 from st_pipelines.systems.servicenow.choices import value_of
 from st_pipelines.systems.servicenow.keyset import Window
 from st_pipelines.systems.servicenow.procurement import Procurement
-from st_pipelines.systems.servicenow.query import Columns, Condition, all_of, equals, one_of, query
-from st_pipelines.systems.servicenow.records import Invoice, InvoiceLine, Unreadable
-from st_pipelines.systems.servicenow.tables import select
+from st_pipelines.systems.servicenow.query import Condition, all_of, equals, one_of
+from st_pipelines.systems.servicenow.records import Invoice, Unreadable
 from st_pipelines.systems.servicenow.values import instant, stored
+from st_pipelines.systems.servicenow.whole_invoices import AT_ONCE, WholeInvoices
 
-AT_ONCE = 50  # invoices whose lines are asked for together
-_MOST = 10_000
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 READY = {"primary": "approved", "outbound": "new"}
 
@@ -53,9 +49,7 @@ class ApprovedInvoices:
         procurement.proof.learn([procurement.invoices.table.table, procurement.invoice_lines.table.table])
         self._headers = procurement.invoices.reader(["state"])
         self._lines = procurement.invoice_lines.reader()
-        self._line_columns: Columns = procurement.proof.columns(
-            procurement.invoice_lines.table.table, [procurement.invoice_lines.table.column("invoice")]
-        )
+        self._whole = WholeInvoices(procurement)
 
     def poll(self, seen: Seen) -> Iterator[Approved]:
         """What is approved and new or changed since ``seen``; on the outbound road whatever is still new."""
@@ -96,47 +90,5 @@ class ApprovedInvoices:
         return rows
 
     def _with_lines(self, rows: Sequence[Row], seen: Seen) -> Approved:
-        headers, unreadable = self._of.invoices.read(rows)
-        of: dict[str, list[InvoiceLine]] = {header.sys_id: [] for header in headers}
-        why: dict[str, str] = {}
-        ids = list(of)
-        for start in range(0, len(ids), AT_ONCE):
-            self._read_lines(ids[start : start + AT_ONCE], of, why)
-        whole = []
-        for header in headers:
-            lines = sorted(of[header.sys_id], key=lambda line: (line.line_number.zfill(20), line.sys_id))
-            reason = why.get(header.sys_id) or ("" if lines else "it has no lines that may be read")
-            if reason:
-                unreadable.append(Unreadable(self._of.invoices.table.table, header.sys_id, header.number, reason))
-            else:
-                whole.append(msgspec.structs.replace(header, lines=tuple(lines)))
-        return Approved(whole, unreadable, seen)
-
-    def _read_lines(self, ids: Sequence[str], of: dict[str, list[InvoiceLine]], why: dict[str, str]) -> None:
-        """Halves the question until an invoice whose lines do not all come stands alone: that one is unreadable."""
-        lines = self._of.invoice_lines
-        column = lines.table.column("invoice")
-        asked = query(all_of(one_of(self._line_columns[column], ids)))
-        try:
-            answer = select(self._client, lines.table.table, asked, lines.shown, limit=_MOST, reference=ids[0],
-                            gives_up_at_once=len(ids) > 1)  # fmt: skip
-        except BrokenOff:
-            answer = None
-        if answer is None or answer.total is None or answer.total > len(answer.rows):
-            if len(ids) > 1:
-                self._read_lines(ids[: len(ids) // 2], of, why)
-                self._read_lines(ids[len(ids) // 2 :], of, why)
-            else:
-                why[ids[0]] = "not all of its lines may be read: give the integration user a role that reads them"
-            return
-        made, unreadable = lines.read(answer.rows)
-        for line in made:
-            if line.invoice not in of:
-                raise self._of.proof.client.fault(
-                    Untrusted, f"asked for the lines of {len(ids)} invoices and got one of {line.invoice!r}",
-                    lines.table.table, cure="the condition was ignored: see the column in the profile",
-                )  # fmt: skip
-            of[line.invoice].append(line)
-        for one in unreadable:
-            row = next(row for row in answer.rows if row.get("sys_id") == one.sys_id)
-            why[stored(row.get(column))] = f"its line {one.number or one.sys_id} cannot be read: {one.why}"
+        whole = self._whole.of(rows)
+        return Approved(whole.invoices, whole.unreadable, seen)

@@ -102,9 +102,11 @@ class Staging(_Strict):
 
 class Invoices(_Strict):
     """``road``: ``primary`` reads approved invoices from their own table by the time of change; ``outbound`` takes the
-    rows that the instance's own subflows put into the outbound staging tables."""
+    rows that the instance's own subflows put into the outbound staging tables. ``types``: stored values of the type;
+    an invoice of another one is held."""
 
     road: Literal["primary", "outbound"]
+    types: dict[str, Literal["invoice", "credit_memo"]] = {"Invoice": "invoice", "Credit memo": "credit_memo"}
 
 
 class Onboarding(_Strict):

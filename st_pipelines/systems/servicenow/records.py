@@ -60,7 +60,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
-    """``order`` and ``order_line`` are empty on a line without purchase order."""
+    """``order`` and ``order_line`` are empty on a line without purchase order; ``order_currency`` also where an amount
+    of the order does not say it."""
 
     sys_id: str
     modified_on: datetime
@@ -76,11 +77,12 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     order_line: str
     cost_center: str
     gl_account: str
+    order_currency: str = ""
 
 
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     """A supplier's invoice with all its lines. Its identity is supplier and ``supplier_invoice_number`` (and type): a
-    corrected one that is submitted again is another row."""
+    corrected one that is submitted again is another row. ``voucher`` and ``message``: what the ERP told last."""
 
     sys_id: str
     modified_on: datetime
@@ -95,6 +97,10 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     tax: Decimal
     order: str
     legal_entity: str
+    due_date: date | None = None
+    freight: Decimal = Decimal(0)
+    voucher: str = ""
+    message: str = ""
     lines: tuple[InvoiceLine, ...] = ()
 
 
@@ -142,11 +148,14 @@ def receipt(row: Fields) -> Receipt:
 def invoice(row: Fields) -> Invoice:
     currency, amount = row.money("amount")
     _, tax = row.money("tax", currency, needed=False)
+    _, freight = row.money("freight", currency, needed=False) if row.has("freight") else (currency, Decimal(0))
     return Invoice(
         sys_id=row.sys_id, modified_on=row.modified_on, number=row.text("number", needed=True),
         state=row.label("state"), type=row.text("type"), supplier=row.text("supplier", needed=True),
         supplier_invoice_number=row.text("supplier_invoice_number", needed=True), invoice_date=row.day("invoice_date"),
         currency=currency, amount=amount, tax=tax, order=row.text("order"), legal_entity=row.text("legal_entity"),
+        due_date=row.optional_day("due_date"), freight=freight, voucher=row.text("voucher"),
+        message=row.text("message"),
     )  # fmt: skip
 
 
@@ -160,4 +169,5 @@ def invoice_line(row: Fields) -> InvoiceLine:
         quantity=row.number("quantity"), currency=currency, unit_price=unit_price,
         amount=amount, tax=tax, order=row.text("order"),
         order_line=row.text("order_line"), cost_center=row.text("cost_center"), gl_account=row.text("gl_account"),
+        order_currency=row.currency("order_amount"),
     )  # fmt: skip

@@ -1,0 +1,219 @@
+"""Supplier invoices landed by local day of modification. Invariant: an invoice is in the day in which its header or one
+of its lines was last modified, with all of its lines and with every other row of the same invoice.
+
+A header's stamp does not move with its lines, so both are asked for. What is written back moves the header's stamp: an
+invoice that was told is read with its day by its identity. Rows that contradict each other meet in one day, whenever
+each was modified. In memory are one page of rows and the sys_ids of the day.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from st_pipelines.documents.frames import AMOUNT, INSTANT
+from st_pipelines.documents.money import CONTEXT
+from st_pipelines.store.files import Store
+from st_pipelines.store.writer import TableWriter
+from st_pipelines.systems.servicenow.answers import Row
+from st_pipelines.systems.servicenow.invoice_rows import LIVE, InvoiceRows, unfit
+from st_pipelines.systems.servicenow.keyset import STAMP, Window
+from st_pipelines.systems.servicenow.procurement import Procurement
+from st_pipelines.systems.servicenow.records import Invoice, Unreadable
+from st_pipelines.systems.servicenow.values import UnreadableValue, instant, stored
+from st_pipelines.systems.servicenow.whole_invoices import WholeInvoices
+
+LAYER, ENTITY = "source", "invoices"
+TABLES = ("invoices", "invoice_lines", "invoices_unreadable")
+_S, _D = pa.string(), pa.date32()
+_ROW = [("id", _S), ("modified_on", INSTANT), ("number", _S), ("identity", _S), ("state", _S), ("shown_state", _S),
+        ("kind", _S), ("supplier", _S), ("supplier_invoice_number", _S)]  # fmt: skip
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "invoices": pa.schema([
+        *_ROW, ("invoice_date", _D), ("due_date", _D), ("currency", _S), ("amount", AMOUNT), ("tax", AMOUNT),
+        ("freight", AMOUNT), ("order", _S), ("legal_entity", _S), ("submission", _S), ("submitted", _S),
+        ("voucher", _S), ("message", _S)]),
+    "invoice_lines": pa.schema([
+        ("id", _S), ("invoice", _S), ("modified_on", INSTANT), ("line_number", _S), ("description", _S),
+        ("currency", _S), ("quantity", AMOUNT), ("unit_price", AMOUNT), ("amount", AMOUNT), ("tax", AMOUNT),
+        ("order", _S), ("order_line", _S), ("order_currency", _S), ("cost_center", _S), ("gl_account", _S)]),
+    "invoices_unreadable": pa.schema([*_ROW, ("reason", _S)]),
+}  # fmt: skip
+_LEAST, _MOST = Decimal("1e-8"), Decimal(10) ** 14
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass
+class Landed:
+    """What one day holds now. ``max_modified_on`` as stored there, of the window's newest header."""
+
+    pages: int = 0
+    records: int = 0
+    unreadable: int = 0
+    digest: str = ""
+    max_modified_on: str = ""
+    max_id: str = ""
+
+
+@dataclass
+class _Day:
+    """A day while it is read. ``taken``: sys_ids of its headers."""
+
+    writer: TableWriter
+    key: str
+    taken: set[str] = field(default_factory=set)
+    pages: list[str] = field(default_factory=list)
+    landed: Landed = field(default_factory=Landed)
+
+
+class InvoiceDays:
+    """Reads one tenant's invoices into a store. Not thread-safe."""
+
+    def __init__(self, procurement: Procurement, store: Store, integration: str) -> None:
+        self._of, self._store, self._integration = procurement, store, integration
+        self._client = procurement.proof.client
+        self._rows, self._whole = InvoiceRows(procurement), WholeInvoices(procurement)
+        self._lines = procurement.invoice_lines.reader()
+
+    def extract(
+        self, windows: Mapping[str, tuple[datetime, datetime]], told: Mapping[str, Sequence[str]]
+    ) -> Iterator[dict[str, Landed]]:
+        """Replaces the partitions of ``windows``, oldest first. ``told``: identities to read as well, by partition.
+        Raises ``SystemFault``; partitions that were not given then stay as they were."""
+        newest = self._client.now(self._of.invoices.table.table) - self._client.reading.settle
+        for key, (start, end) in sorted(windows.items(), key=lambda item: item[1]):
+            window = Window.between(start - self._client.reading.overlap, min(end, newest))
+            with self._store.table_writer(self._integration, LAYER, ENTITY, key, SCHEMAS) as writer:
+                day = _Day(writer, key)
+                self._read(day, window, told.get(key, ()))
+                writer.remember(pages=day.pages, records=day.landed.records, unreadable=day.landed.unreadable,
+                                last=[day.landed.max_modified_on, day.landed.max_id])  # fmt: skip
+            day.landed.digest, day.landed.pages = writer.digest, len(day.pages)
+            yield {key: day.landed}
+
+    def _read(self, day: _Day, window: Window, told: Sequence[str]) -> None:
+        if not window.is_empty:
+            for rows in self._rows.modified(window):
+                self._note_newest(day, rows[-1])
+                self._take(day, rows)
+            column = self._of.invoice_lines.table.column("invoice")
+            for page in self._lines.window(window):
+                named = dict.fromkeys(_stored(row.get(column)) for row in page.rows)
+                ids = [one for one in named if one and one not in day.taken]
+                for rows in self._rows.by_sys_id(ids):
+                    self._take(day, rows)
+        for rows in self._rows.by_identity(told):
+            self._take(day, rows)
+
+    def _take(self, day: _Day, rows: Sequence[Row]) -> None:
+        """These and the other rows of the same invoices."""
+        if new := self._land(day, rows):
+            for others in self._rows.by_identity(map(self._rows.identity, new)):
+                self._land(day, others)
+
+    def _land(self, day: _Day, rows: Sequence[Row]) -> list[Row]:
+        new = [row for row in rows if row.get("sys_id") not in day.taken]
+        if not new:
+            return []
+        day.taken.update(str(row.get("sys_id")) for row in new)
+        by_id = {str(row.get("sys_id")): row for row in new}
+        live = [row for row in new if self._rows.word(row) in LIVE]
+        closed = [row for row in new if self._rows.word(row) not in LIVE]
+        whole, (ended, broken) = self._whole.of(live), self._of.invoices.read(closed)
+        self._keep(day, {"invoices": new, "invoice_lines": whole.line_rows})
+        faults = {one.sys_id: fault for one in whole.invoices if (fault := self._fault(one))}
+        invoices = [one for one in (*whole.invoices, *ended) if one.sys_id not in faults and _fits(one)]
+        broken += [
+            self._unreadable(one, faults.get(one.sys_id) or "an amount has more than eight decimals")
+            for one in (*whole.invoices, *ended)
+            if one.sys_id in faults or not _fits(one)
+        ]
+        self._write(day, "invoices", (self._invoice(one, by_id[one.sys_id]) for one in invoices))
+        self._write(day, "invoice_lines", (_line(one, line) for one in invoices for line in one.lines))
+        unreadable = [*whole.unreadable, *broken]
+        self._write(day, "invoices_unreadable", (self._broken(one, by_id[one.sys_id]) for one in unreadable))
+        day.landed.records += len(new)
+        day.landed.unreadable += len(unreadable)
+        return new
+
+    def _fault(self, one: Invoice) -> str:
+        """Why an invoice that is to be posted cannot be used."""
+        if why := unfit(one.supplier_invoice_number):
+            return why
+        if one.type not in self._of.profile.invoices.types:
+            return f"the type {one.type or '(empty)'} is not named in the profile (invoices.types)"
+        for line in one.lines:
+            if line.currency != one.currency:
+                return f"line {line.line_number} is in {line.currency}, the invoice in {one.currency}"
+        return ""
+
+    def _unreadable(self, one: Invoice, why: str) -> Unreadable:
+        return Unreadable(self._rows.table.table, one.sys_id, one.number, why)
+
+    def _keep(self, day: _Day, content: Mapping[str, Sequence[Row]]) -> None:
+        """As the client gave the rows: texts as received."""
+        page = self._store.write_page(self._integration, ENTITY, day.key, _encode(content))
+        day.pages.append(page)
+
+    def _write(self, day: _Day, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        if made := list(rows):
+            day.writer.write(table, pa.Table.from_pylist(made, SCHEMAS[table]))
+
+    def _invoice(self, one: Invoice, row: Row) -> dict[str, Any]:
+        return {
+            **self._of_row(row), "invoice_date": one.invoice_date, "due_date": one.due_date, "currency": one.currency,
+            "amount": one.amount, "tax": one.tax, "freight": one.freight, "order": one.order,
+            "legal_entity": one.legal_entity, "voucher": one.voucher, "message": one.message,
+            "submission": self._rows.text(row, "invoice") or one.sys_id, "submitted": self._rows.text(row, "created"),
+        }  # fmt: skip
+
+    def _broken(self, one: Unreadable, row: Row) -> dict[str, Any]:
+        return {**self._of_row(row), "reason": one.why}
+
+    def _of_row(self, row: Row) -> dict[str, Any]:
+        text, word = self._rows.text, self._rows.word(row)
+        return {
+            "id": str(row.get("sys_id")), "modified_on": _moment(row), "number": text(row, "number"),
+            "identity": self._rows.identity(row), "state": word,
+            "shown_state": self._rows.table.label("state", word), "kind": self._rows.kind(row),
+            "supplier": text(row, "supplier"), "supplier_invoice_number": text(row, "supplier_invoice_number"),
+        }  # fmt: skip
+
+    def _note_newest(self, day: _Day, row: Row) -> None:
+        day.landed.max_modified_on, day.landed.max_id = _stored(row.get(STAMP)), str(row.get("sys_id"))
+
+
+def _fits(one: Invoice) -> bool:
+    """Whether every number has its place in a column of amounts."""
+    numbers = [one.amount, one.tax, one.freight]
+    numbers += [each for line in one.lines for each in (line.quantity, line.unit_price, line.amount, line.tax)]
+    return all(abs(each) < _MOST and each == each.quantize(_LEAST, context=CONTEXT) for each in numbers)
+
+
+def _line(invoice: Invoice, line: Any) -> dict[str, Any]:
+    return {
+        "id": line.sys_id, "invoice": invoice.sys_id, "modified_on": line.modified_on,
+        "line_number": line.line_number, "description": line.description, "currency": line.currency,
+        "quantity": line.quantity, "unit_price": line.unit_price, "amount": line.amount, "tax": line.tax,
+        "order": line.order, "order_line": line.order_line, "order_currency": line.order_currency,
+        "cost_center": line.cost_center, "gl_account": line.gl_account,
+    }  # fmt: skip
+
+
+def _moment(row: Row) -> datetime:
+    try:
+        found = instant(_stored(row.get(STAMP)))
+    except UnreadableValue:
+        found = None
+    return found or datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _stored(value: Any) -> str:
+    try:
+        return stored(value)
+    except UnreadableValue:
+        return ""

@@ -1,0 +1,120 @@
+"""Which rows of ServiceNow are one invoice. Invariant: supplier, the supplier's number and type decide, to the letter;
+a sys_id never does, because a resubmission is another row.
+
+The id of an invoice at the port is that identity as the last part of its key (``documents.keys.fitting``).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from st_pipelines.documents.keys import coded, first_of, fitting
+from st_pipelines.systems.servicenow.answers import Row, Untrusted
+from st_pipelines.systems.servicenow.choices import value_of
+from st_pipelines.systems.servicenow.keyset import Window
+from st_pipelines.systems.servicenow.procurement import Procurement
+from st_pipelines.systems.servicenow.profile import ProfileFault, Table
+from st_pipelines.systems.servicenow.query import AnyOf, Condition, UnfitValue, all_of, equals, one_of, starts_with
+from st_pipelines.systems.servicenow.values import UnreadableValue, stored
+
+AT_ONCE = 50  # numbers or ids in one question
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+WATCHED = ("approved", "pending_payment", "paid", "canceled", "rejected", "new", "in_process", "processed", "failed")
+LIVE = ("approved", "pending_payment", "paid", "new", "in_process", "processed")  # stands, or is to stand, in the books
+
+
+def identity(supplier: str, number: str, kind: str) -> str:
+    """``kind``: invoice or credit_memo. Empty where supplier or number is missing: that row is no invoice yet."""
+    return fitting(coded(number, supplier, kind)) if supplier and number else ""
+
+
+class InvoiceRows:
+    """Headers of one tenant in the states that matter here. Not thread-safe."""
+
+    def __init__(self, procurement: Procurement) -> None:
+        self._of, self._client = procurement, procurement.proof.client
+        table = procurement.invoices.table
+        procurement.proof.learn([table.table, procurement.invoice_lines.table.table])
+        self._reader = procurement.invoices.reader(["state", "supplier_invoice_number"])
+        column = table.column("state")
+        self.values = {
+            value_of(procurement.proof, table.table, column, label, procurement.profile.language): word
+            for word, label in table.choices.get("state", {}).items() if word in WATCHED
+        }  # fmt: skip
+        if not self.values:
+            raise ProfileFault(f"tables.{procurement.invoices.name}.choices: no state is named")
+        self._watched = one_of(self._reader.columns[column], list(self.values))
+
+    def modified(self, window: Window) -> Iterator[list[Row]]:
+        """Those whose header was last modified in the window."""
+        for page in self._reader.window(window, all_of(self._watched)):
+            yield page.rows
+
+    def by_sys_id(self, ids: Sequence[str]) -> Iterator[list[Row]]:
+        key = self._reader.columns["sys_id"]
+        for start in range(0, len(ids), AT_ONCE):
+            yield from self._all(one_of(key, ids[start : start + AT_ONCE]))
+
+    def by_identity(self, identities: Iterable[str]) -> Iterator[list[Row]]:
+        """All rows of these invoices, those of each question together. What no query can name is left out: such an
+        invoice is held (``unfit``) and was never told anything."""
+        wanted = list(dict.fromkeys(one for one in identities if one))
+        number = self._reader.columns[self._of.invoices.table.column("supplier_invoice_number")]
+        for start in range(0, len(wanted), AT_ONCE):
+            block = wanted[start : start + AT_ONCE]
+            choices: dict[Condition, None] = {}
+            for text, is_whole in map(first_of, block):
+                try:
+                    choices[equals(number, text) if is_whole else starts_with(number, text)] = None
+                except UnfitValue:
+                    continue
+            if not choices:
+                continue
+            for rows in self._all(tuple(choices)):
+                self._require_asked(rows, block)
+                if mine := [row for row in rows if self.identity(row) in block]:
+                    yield mine
+
+    def identity(self, row: Row) -> str:
+        """As far as the row tells it; empty where it does not."""
+        return identity(self.text(row, "supplier"), self.text(row, "supplier_invoice_number"), self.kind(row))
+
+    def kind(self, row: Row) -> str:
+        """An unknown type counts as an invoice here: the document is held for it."""
+        return self._of.profile.invoices.types.get(self.text(row, "type"), "invoice")
+
+    def word(self, row: Row) -> str:
+        """Our word for its state."""
+        return self.values.get(self.text(row, "state"), "")
+
+    def text(self, row: Row, name: str) -> str:
+        column = self.table.columns.get(name)
+        try:
+            return stored(row.get(column)).strip() if column else ""
+        except UnreadableValue:
+            return ""
+
+    @property
+    def table(self) -> Table:
+        return self._of.invoices.table
+
+    def _all(self, choice: AnyOf) -> Iterator[list[Row]]:
+        end = self._client.now(self.table.table)
+        for page in self._reader.window(Window.between(_EVER, end), all_of(self._watched, choice)):
+            yield page.rows
+
+    def _require_asked(self, rows: Sequence[Row], asked: Sequence[str]) -> None:
+        """An instance compares without regard to case and blanks; anything farther away was not asked for."""
+        begins = tuple({first_of(one)[0].casefold() for one in asked})
+        for row in rows:
+            if not self.text(row, "supplier_invoice_number").casefold().startswith(begins):
+                raise self._client.fault(
+                    Untrusted, f"asked for the rows of {len(asked)} invoices by their numbers and got another one",
+                    self.table.table, cure="the condition was ignored: see supplier_invoice_number in the profile",
+                )  # fmt: skip
+
+
+def unfit(number: str) -> str:
+    """Why an invoice number cannot be asked for; empty where it can."""
+    if number != " ".join(number.splitlines()) or any(not one.isprintable() for one in number):
+        return "supplier_invoice_number holds a line break or another invisible character"
+    return "supplier_invoice_number would be run as a script" if "javascript" in number.casefold() else ""
