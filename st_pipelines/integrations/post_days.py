@@ -116,7 +116,9 @@ def _outcomes(session: Session, flow: Flow, days: Sequence[date]) -> list[Posted
     name = session.integration.name
     states: dict[str, dict[str, tuple[int, int]]] = {}
     for total in totals.documents(session.engine, name, ("partition_key", "state"), flow=flow.name):
-        states.setdefault(total.key[0], {})[total.key[1]] = (total.count, total.amount_minor)
+        of_day = states.setdefault(total.key[0], {})  # a state has one total for each currency
+        count, minor = of_day.get(total.key[1], (0, 0))
+        of_day[total.key[1]] = (count + total.count, minor + total.amount_minor)
     control: dict[str, list[Mapping[str, Any]]] = {}
     by = ("partition_key", "business_unit", "gl_account")
     called = names(session)

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 IN_USE = pa.schema([("code", pa.string()), ("is_active", pa.bool_())])
 SNAPSHOT = "current"  # the partition key of reference tables
 
-# Which of the integration's control accounts an entity of the profile must have too, and the flow that posts it.
+# Which of the integration's control accounts an entity of the profile must have too, and the flows that post it.
 CONTROL = {
-    "customerInvoice": ("receivable", "invoices"),
-    "customerPayment": ("receivable", "payments"),
-    "supplierInvoice": ("payable", "bills"),
+    "customerInvoice": ("receivable", ("invoices",)),
+    "customerPayment": ("receivable", ("payments",)),
+    "supplierInvoice": ("payable", ("bills", "supplier_invoices")),
 }
 REFERENCE = {
     "gl_accounts": "Chart of accounts with analysis flags.",
@@ -70,8 +70,9 @@ SOURCE_REFERENCE = {
 
 
 def _connect(opened: Opened) -> Any:
-    target = opened.integration.target
-    return _connected(opened, target.profile, target.companies)
+    target, source = opened.integration.target, opened.integration.source
+    prefix = f"SN:{source.tenant}:" if source.system == "servicenow" else ""  # the connection serves both ways
+    return _connected(opened, target.profile, target.companies, prefix)
 
 
 def _connect_source(opened: Opened) -> Any:
@@ -79,11 +80,11 @@ def _connect_source(opened: Opened) -> Any:
     return _connected(opened, source.profile, source.companies)
 
 
-def _connected(opened: Opened, profile: str, companies: Sequence[str]) -> Any:
+def _connected(opened: Opened, profile: str, companies: Sequence[str], prefix: str = "") -> Any:
     from st_pipelines.systems.qad.connect import connect
 
     return connect(opened.connection, opened.engine, opened.keyring, profile=opened.integration.folder / profile,
-                   companies=companies)  # fmt: skip
+                   companies=companies, reference_prefix=prefix)  # fmt: skip
 
 
 def _extract_days(
@@ -131,7 +132,9 @@ def _mapping_reference(own: Tables, source: Tables) -> "Reference":
 
     return from_tables(
         **{name: own[name] for name in ("gl_accounts", "cost_centers", "sub_accounts", "tax_codes", "credit_terms")},
-        source_names={name: names(source[name]) for name in ("business_units", "payment_types", "tax_zones")},
+        source_names={
+            name: names(source[name]) for name in ("business_units", "payment_types", "tax_zones") if name in source
+        },
     )
 
 
@@ -142,8 +145,9 @@ def _contradictions(integration: Integration) -> list[str]:
     if accounts is None:
         return []
     profile, found = load_profile(path), list[str]()
-    for name, (side, flow) in CONTROL.items():
-        if flow not in integration.flows:
+    for name, (side, flows) in CONTROL.items():
+        flow = next((one for one in flows if one in integration.flows), None)
+        if flow is None:
             continue
         if name not in profile.entities:
             found.append(f"{flow} is switched on in {FILE_NAME}, and {path.name} has no entities.{name}. To do: add it")

@@ -46,7 +46,7 @@ class Source(_Strict):
     system: str
     connection: str
     tenant: str = Field(default="", description="company pin: the tenant id that the connection must answer for")
-    profile: str = Field(default="", description="the source's per-tenant profile, a file in the same folder")
+    profile: str = Field(default="", description="the source's per-tenant profile, a file under the mappings folder")
     companies: tuple[str, ...] = Field(default=(), description="company pins: every set of books that is read")
 
     @property
@@ -58,7 +58,7 @@ class Source(_Strict):
 class TargetSystem(_Strict):
     system: str
     connection: str
-    profile: str = Field(default="", description="the target's per-tenant profile, a file in the same folder")
+    profile: str = Field(default="", description="the target's per-tenant profile, a file under the mappings folder")
     companies: tuple[str, ...] = Field(min_length=1, description="company pins: every set of books written to")
     document_link: str = Field(
         default="", pattern=r"^(https://([^\s{}]|\{(number|company|external_ref|target_id|kind)\})+)?$",
@@ -119,7 +119,8 @@ class Options(_Strict):
     def own_accounts(self) -> tuple[str, ...]:
         """Accounts that lines get from here and not from a mapping table."""
         control = self.control_accounts
-        return (*((control.receivable, control.payable) if control else ()), *self.rounding_accounts)
+        of_control = (control.receivable, control.payable, control.received) if control else ()
+        return (*filter(None, of_control), *self.rounding_accounts)
 
     @property
     def rounding_accounts(self) -> tuple[str, ...]:
@@ -266,9 +267,17 @@ def load_integration(folder: Path) -> Integration:
             raise BrokenIntegration(f"{path}: {error}") from error
         wrong = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg']}" for fault in error.errors())
         raise BrokenIntegration(f"{path}: {wrong}") from error
-    if found := faults(integration):
+    if found := [*_profiles_outside(integration), *faults(integration)]:
         raise BrokenIntegration(f"{path}: {'; '.join(found)}")
     return integration
+
+
+def _profiles_outside(integration: Integration) -> list[str]:
+    """Two integrations of one tenant may share its profile (``../other/profile.yaml``); nothing else is read."""
+    inside = integration.folder.parent
+    named = {"source.profile": integration.source.profile, "target.profile": integration.target.profile}
+    return [f"{setting}: {profile} lies outside the mappings folder {inside}" for setting, profile in named.items()
+            if not (integration.folder / profile).resolve().is_relative_to(inside)]  # fmt: skip
 
 
 def load_integrations(mappings: Path) -> list[Integration]:

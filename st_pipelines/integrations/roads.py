@@ -9,11 +9,13 @@ from pydantic import BaseModel
 from st_pipelines.integrations.qad_servicenow import ROAD as QAD_SERVICENOW
 from st_pipelines.integrations.registry import BrokenIntegration, Integration, IntegrationFile
 from st_pipelines.integrations.road import Road
+from st_pipelines.integrations.servicenow_qad import ROAD as SERVICENOW_QAD
 from st_pipelines.integrations.servicetitan_qad import ROAD as SERVICETITAN_QAD
 
 ROADS: dict[tuple[str, str], Road] = {
     ("servicetitan", "qad"): SERVICETITAN_QAD,
     ("qad", "servicenow"): QAD_SERVICENOW,
+    ("servicenow", "qad"): SERVICENOW_QAD,
 }
 
 # Options that every road reads, because the steps of a run do.

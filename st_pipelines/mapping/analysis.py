@@ -129,13 +129,21 @@ def judge_pairs(
     return Judged(verdicts, which.astype(np.int64).reshape(-1))
 
 
-def judge_coded(accounts: pa.Array, cost_centers: pa.Array, asked: Flags, reference: Reference) -> Judged:
-    """Lines that come with their own account and cost centre; each distinct pair is judged once."""
-    pairs = list(zip(accounts.to_pylist(), cost_centers.to_pylist(), asked.tolist(), strict=True))
-    distinct = {pair: place for place, pair in enumerate(sorted(set(pairs)))}
-    verdicts = [judge(code, COST_CENTER, center, "", reference) if wanted else Verdict("")
-                for code, center, wanted in distinct]  # fmt: skip
-    return Judged(verdicts, np.array([distinct[pair] for pair in pairs], dtype=np.int64))
+def judge_coded(
+    accounts: pa.Array, cost_centers: pa.Array, sub_accounts: pa.Array, asked: Flags, reference: Reference
+) -> Judged:
+    """Lines that come with their own account and cost centre; the sub-account is given to accounts that take one. Each
+    distinct combination is judged once."""
+    lines = list(
+        zip(accounts.to_pylist(), cost_centers.to_pylist(), sub_accounts.to_pylist(), asked.tolist(), strict=True)
+    )
+    distinct = {line: place for place, line in enumerate(sorted(set(lines)))}
+    verdicts = []
+    for code, center, sub_account, wanted in distinct:
+        account = reference.gl_accounts.get(code)
+        taken = sub_account if account is not None and account.takes_sub_account else ""
+        verdicts.append(judge(code, BOTH, center, taken, reference) if wanted else Verdict(""))
+    return Judged(verdicts, np.array([distinct[line] for line in lines], dtype=np.int64))
 
 
 def judge_named(code: str, units: RowLookup, unit_rows: Ints, reference: Reference) -> Judged:

@@ -31,7 +31,7 @@ from st_pipelines.mapping.reference import Reference
 from st_pipelines.mapping.residual import rounding_lines
 from st_pipelines.mapping.tables import Mapping
 
-FLOW, KIND = "invoices", "supplier_invoice"
+FLOW, KIND = "supplier_invoices", "supplier_invoice"
 _NAMES = HeaderNames(date="invoice_date", party_key="supplier", party="supplier", control="payable",
                      unit="legal_entity")  # fmt: skip
 _MATTERS = ("eligibility", "unreadable", "conflict", "currency", "business_unit", "supplier", "supplier_reference",
@@ -104,7 +104,8 @@ def _coding(intake: Intake, header: Header, amounts: Amounts, reference: Referen
     """Reports on every line that moves money."""
     blank = {name: is_blank(intake.line_text(name)) for name in ("order", "order_line", "gl_account", "order_currency")}
     matched, moves = ~blank["order"], amounts.moves
-    judged = judge_coded(intake.line_text("gl_account"), intake.line_text("cost_center"),
+    sub_accounts = header.units.lookup.take("sub_account", header.unit_rows[intake.doc_of])
+    judged = judge_coded(intake.line_text("gl_account"), intake.line_text("cost_center"), sub_accounts,
                          moves & ~matched & ~blank["gl_account"], reference)  # fmt: skip
     if matched.any() and (problem := account_state(options.received_account, reference)):
         with_order = np.zeros(len(intake), dtype=np.bool_)
@@ -118,7 +119,7 @@ def _coding(intake: Intake, header: Header, amounts: Amounts, reference: Referen
         pc.not_equal(intake.line_text("order_currency"), currency).to_numpy(zero_copy_only=False), dtype=np.bool_
     )
     pieces = exact(intake.line_text("quantity"))
-    values = _line_texts(intake, judged, currency)
+    values = _line_texts(intake, header, judged, currency)
     header.findings.on_lines([
         (~amounts.present, "amount.unreadable", None),
         (matched & differs, "currency.order_differs", values),
@@ -127,12 +128,14 @@ def _coding(intake: Intake, header: Header, amounts: Amounts, reference: Referen
         (~matched & moves & blank["gl_account"], "coding.missing", values),
         *((judged.has(problem), "coding.unfit" if problem == "gl_account.analysis" else problem, values)
           for problem in ("gl_account.unknown", "gl_account.inactive", "cost_center.unknown", "cost_center.inactive",
-                          "gl_account.analysis")),
+                          "sub_account.unknown", "sub_account.inactive", "gl_account.analysis")),
     ])  # fmt: skip
     return _Coded(matched, judged)
 
 
-def _line_texts(intake: Intake, judged: Judged, currency: pa.Array) -> Columns:
+def _line_texts(intake: Intake, header: Header, judged: Judged, currency: pa.Array) -> Columns:
+    units, rows = header.units.lookup, header.unit_rows[intake.doc_of]
+
     def where(places: Ints) -> pa.Array:
         of = pa.array(intake.doc_of[places])
         sequence = intake.line_text("sequence").take(pa.array(places)).cast(pa.string())
@@ -143,6 +146,8 @@ def _line_texts(intake: Intake, judged: Judged, currency: pa.Array) -> Columns:
     return {
         "number": lambda places: intake.text("number").take(pa.array(intake.doc_of[places])),
         "currency": currency, "gl_account_at": where, "cost_center_at": where,
+        "sub_account_at": lambda places: units.at("sub_account", rows[places]),
+        "sub_account": lambda places: judged.texts(places, lambda verdict: verdict.sub_account),
         "gl_account": lambda places: judged.texts(places, lambda verdict: verdict.gl_account),
         "cost_center": lambda places: judged.texts(places, lambda verdict: verdict.cost_center),
         "analysis": lambda places: judged.texts(places, lambda verdict: verdict.detail),

@@ -47,9 +47,11 @@ class Settings(BaseModel):
 
 
 def connect(
-    connection: Connection, engine: Engine, keyring: Keyring, *, profile: Path, companies: Sequence[str]
-) -> QadClient:
+    connection: Connection, engine: Engine, keyring: Keyring, *, profile: Path, companies: Sequence[str],
+    reference_prefix: str = "",
+) -> QadClient:  # fmt: skip
     """A client for one stored connection. Raises ``BrokenProfile`` or ``Misconfigured``; asks nothing yet.
+    ``reference_prefix``: of the documents that are ours here; empty: the connection's own.
 
     Secrets: ``username`` (or as a setting) and ``password``."""
     settings, read = _settings(connection.name, connection.settings), load_profile(profile)
@@ -68,7 +70,7 @@ def connect(
         private_network=settings.private_network,
     )
     return QadClient(http, read, companies, quiet_period_s=settings.quiet_period_s, request_deadline_s=limit,
-                     reference_prefix=settings.reference_prefix)  # fmt: skip
+                     reference_prefix=reference_prefix or settings.reference_prefix)  # fmt: skip
 
 
 def _settings(name: str, given: Mapping[str, Any]) -> Settings:

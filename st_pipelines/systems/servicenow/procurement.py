@@ -96,8 +96,8 @@ class Entity(Generic[Record]):
 class Procurement:
     """What is read of one tenant. ``proof`` is shared, so that each table is proven once a process."""
 
-    def __init__(self, client: ServiceNow, profile: Profile) -> None:
-        self.profile, self.proof = profile, Proof(client)
+    def __init__(self, client: ServiceNow, profile: Profile, proof: Proof | None = None) -> None:
+        self.profile, self.proof = profile, proof or Proof(client)
         make = self._entity
         self.suppliers: Entity[records.Supplier] = make("suppliers", records.supplier)
         self.purchase_orders: Entity[records.PurchaseOrder] = make("purchase_orders", records.purchase_order, "status")

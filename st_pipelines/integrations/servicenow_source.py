@@ -1,0 +1,71 @@
+"""ServiceNow as a source: approved supplier invoices by local day of modification. Invariant: every name of the tenant
+comes from the profile, and nothing is read from another instance than the one that is pinned.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from st_pipelines.integrations.registry import BrokenIntegration, Integration
+from st_pipelines.integrations.road import ExtractedDay, Opened, SourceEntity, SourceSide, Tables, Windows
+
+if TYPE_CHECKING:
+    from st_pipelines.store.files import Store
+
+DAILY = (
+    SourceEntity("invoices", "Supplier invoices from approval on of which the header or a line changed that day, with "
+                 "all lines and every other row of the same supplier's number.",
+                 ("invoices", "invoice_lines", "invoices_unreadable")),
+)  # fmt: skip
+
+
+def _connect(opened: Opened) -> Any:
+    from st_pipelines.systems.servicenow.connect import connect
+    from st_pipelines.systems.servicenow.profile_file import load_profile
+    from st_pipelines.systems.servicenow.proof import Proof
+    from st_pipelines.systems.servicenow.side import Instance
+
+    source = opened.integration.source
+    profile = load_profile(opened.integration.folder / source.profile)
+    if source.tenant != profile.instance_name:
+        raise BrokenIntegration(f"{opened.integration.name}: source.tenant is {source.tenant}, and {source.profile} is "
+                                f"for the instance {profile.instance_name!r}; write its name into both")  # fmt: skip
+    client = connect(opened.connection, opened.engine, opened.keyring)
+    quiet = float(opened.connection.settings.get("quiet_period_s", 120.0))
+    return Instance(client, profile, Proof(client), f"SN:{source.tenant}", quiet)
+
+
+def _extract_days(
+    instance: Any, store: "Store", integration: Integration, entity: str, windows: Windows,
+    ids_by_day: Mapping[str, Sequence[str]],
+) -> Iterator[Mapping[str, ExtractedDay]]:  # fmt: skip
+    from st_pipelines.systems.servicenow.invoice_days import InvoiceDays
+    from st_pipelines.systems.servicenow.procurement import Procurement
+
+    instance.check(integration.source.tenant)
+    procurement = Procurement(instance.client, instance.profile, instance.proof)
+    return InvoiceDays(procurement, store, integration.name).extract(windows, ids_by_day)
+
+
+def _no_reference(instance: Any, store: "Store", integration: Integration, entity: str) -> int:
+    raise LookupError(f"ServiceNow has no reference data named {entity} for this road")
+
+
+def _nothing_named(entity: str) -> Mapping[str, Sequence[str]]:
+    return {}
+
+
+def _no_ids(entity: str, tables: Tables) -> Sequence[str]:
+    return ()
+
+
+def _ping(instance: Any, integration: Integration) -> list[str]:
+    from st_pipelines.systems.servicenow.onboarding import faults
+
+    return [str(fault) for fault in faults(instance.client, instance.profile)]
+
+
+SOURCE = SourceSide(
+    system="servicenow", daily=DAILY, reference={}, connect=_connect, extract_days=_extract_days,
+    extract_reference=_no_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
+    pins=("tenant", "profile"),
+)  # fmt: skip
