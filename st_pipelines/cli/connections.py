@@ -2,16 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from st_pipelines.cli import opened
+from st_pipelines.cli.onboarding_screen import onboarding_screen
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
 from st_pipelines.cli.secret_input import read_definition, read_webhook_secret
-
-if TYPE_CHECKING:
-    from st_pipelines.integrations.session import Session
 
 app = typer.Typer(no_args_is_help=True, help="Accounts on outside systems: base URL, company, credentials.")
 
@@ -62,34 +60,28 @@ def list_all() -> Answer:
 @answering
 def ping(name: Name) -> Answer:
     """Prove sign-in, company identity and each permission that the flows need; name what is missing."""
+    from st_pipelines.integrations.onboarding import SIDES, findings
+
     faults: list[dict[str, str]] = []
+    unknown: list[dict[str, str]] = []
     used_by: list[str] = []
     for integration in opened.integrations():
-        sides = [side for side in ("source", "target") if getattr(integration, side).connection == name]
+        sides = [side for side in SIDES if getattr(integration, side).connection == name]
         if not sides:
             continue
         used_by.append(integration.name)
         with opened.session(integration.name) as session:
-            for side in sides:
-                found = _pinged(session, side)
-                faults += [{"integration": integration.name, "fault": fault} for fault in found]
+            for found in (one for side in sides for one in findings(session, side)):
+                kept, kind = (faults, "fault") if found.certain else (unknown, "unknown")
+                kept.append({"integration": integration.name, kind: str(found)})
     if not used_by:
         with opened.vault() as vault:
             vault.get(name)  # says so where there is none
         raise Usage(f"no integration uses the connection {name!r}: name it in an integration.yaml first")
-    data = {"name": name, "integrations": used_by, "faults": faults, "ok": not faults}
-    if faults:
-        rows = [(fault["integration"], fault["fault"]) for fault in faults]
-        return Answer(data, (table(("integration", "what is missing"), rows, title=f"{name}: not ready"),), OPEN)
-    return Answer(data, (text(f"{name}: signed in, company and permissions as needed by {', '.join(used_by)}"),), CLEAN)
-
-
-def _pinged(session: "Session", side: str) -> list[str]:
-    """Faults of one side. A profile that contradicts the integration is told first: no client is made of it."""
-    road, integration = session.road, session.integration
-    if side == "source":
-        return road.source.ping(session.source, integration)
-    return road.target.contradictions(integration) or road.target.ping(session.target_client, integration)
+    data = {"name": name, "integrations": used_by, "faults": faults, "unknown": unknown, "ok": not faults}
+    ready = () if faults else (text(f"{name}: signed in, company and permissions as needed by {', '.join(used_by)}"),)
+    screen = (*ready, *onboarding_screen(f"{name}: not ready", faults, unknown))
+    return Answer(data, screen, OPEN if faults else CLEAN)
 
 
 @app.command("remove")

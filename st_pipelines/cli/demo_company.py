@@ -43,7 +43,13 @@ SANDBOX_CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] =
         {"username": "api.user", "password": "api.password"},
     ),
     "servicenow": (
-        {"base_url": "{address}", "settle_s": 1.0, "quiet_period_s": 1.0, "rate_per_s": 1000.0},
+        {
+            "base_url": "{address}",
+            "username": "qad.integration",
+            "settle_s": 1.0,
+            "quiet_period_s": 1.0,
+            "rate_per_s": 1000.0,
+        },
         {"client_id": "sn-client", "client_secret": "sn-secret"},
     ),
 }

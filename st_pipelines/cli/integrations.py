@@ -1,4 +1,4 @@
-"""``st-pipelines integrations``: what is configured, and whether it could run. Reads only."""
+"""``st-pipelines integrations``: what is configured, and whether it could run. Invariant: only reads are made."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from st_pipelines.cli import opened
-from st_pipelines.cli.output import CLEAN, WRONG, Answer, Usage, answering, table, text
+from st_pipelines.cli.onboarding_screen import onboarding_screen
+from st_pipelines.cli.output import CLEAN, OPEN, WRONG, Answer, Usage, answering, table, text
 
 app = typer.Typer(no_args_is_help=True, help="Integrations: one source, one target, their flows and mapping folder.")
 
@@ -33,8 +34,15 @@ def list_all() -> Answer:
 
 @app.command("check")
 @answering
-def check(name: Annotated[str, typer.Argument(help="One integration; all of them by default.")] = "") -> Answer:
-    """Check settings, flows, mapping tables and that both connections are stored. Asks no outside system."""
+def check(
+    name: Annotated[str, typer.Argument(help="One integration; all of them by default.")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no outside system.")] = False,
+) -> Answer:
+    """Check settings, flows, mapping tables, connections, then both systems: all that the flows need there.
+
+    A system is asked once everything here is in order, and only reads are made. Exit code 2: something here is wrong;
+    1: something is missing there.
+    """
     from st_pipelines.integrations.registry import FILE_NAME, BrokenIntegration, load_integration
 
     folder = opened.settings().mappings
@@ -52,12 +60,36 @@ def check(name: Annotated[str, typer.Argument(help="One integration; all of them
         else:
             faults += [{"integration": path.parent.name, "fault": fault} for fault in _faults(path.parent)]
     checked = [path.parent.name for path in chosen]
-    data = {"checked": checked, "faults": faults, "ok": not faults}
-    if faults:
-        return Answer(data, (table(("integration", "fault"), [tuple(f.values()) for f in faults]),), WRONG)
-    return Answer(
-        data, (text(f"{', '.join(checked)}: settings, flows, mapping tables and connections are in order."),), CLEAN
-    )
+    broken, unknown = {one["integration"] for one in faults}, list[dict[str, str]]()
+    asked = [] if offline else [one for one in checked if one not in broken]
+    for one in asked:
+        lacking, silent = _asked(one)
+        faults += lacking
+        unknown += silent
+    data = {"checked": checked, "asked": asked, "faults": faults, "unknown": unknown, "ok": not faults}
+    in_order = f"{', '.join(checked)}: settings, flows, mapping tables and connections are in order"
+    there = ", and so are both systems." if asked else "; no system was asked."
+    screen = (*(() if faults else (text(in_order + there),)), *onboarding_screen("", faults, unknown))
+    return Answer(data, screen, WRONG if broken else OPEN if faults else CLEAN)
+
+
+def _asked(name: str) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """What both systems of one integration lack, and what they do not show. One that cannot be asked is not ready."""
+    from st_pipelines.integrations.onboarding import SIDES, findings
+    from st_pipelines.systems.http.errors import SystemFault
+
+    faults: list[dict[str, str]] = []
+    unknown: list[dict[str, str]] = []
+    with opened.session(name) as session:
+        for side in SIDES:
+            try:
+                found = findings(session, side)
+            except SystemFault as fault:
+                faults.append({"integration": name, "fault": str(fault)})
+                continue
+            faults += [{"integration": name, "fault": str(one)} for one in found if one.certain]
+            unknown += [{"integration": name, "unknown": str(one)} for one in found if not one.certain]
+    return faults, unknown
 
 
 def _faults(folder: Path) -> list[str]:

@@ -21,6 +21,7 @@ from st_pipelines.integrations.registry import FILE_NAME, Integration
 from st_pipelines.integrations.road import (
     CodeSide,
     ExtractedDay,
+    Finding,
     Opened,
     PartySide,
     SourceEntity,
@@ -62,6 +63,12 @@ DAILY = (
                  "lines and their suppliers.", ("purchase_orders", "purchase_order_lines", "order_suppliers")),
     SourceEntity("receipts", "Rows of goods receipts entered that day; corrections are negative.", ("receipts",)),
 )  # fmt: skip
+# Entities of the profile that reading an entity of ``DAILY`` asks for.
+READ_FOR = {
+    "suppliers": ("supplier", "businessRelation"),
+    "purchase_orders": ("purchaseOrder", "purchaseOrderLine", "supplier", "businessRelation"),
+    "receipts": ("receipt", "purchaseOrder"),
+}
 SOURCE_REFERENCE = {
     "sites": "Sites: the key of the legal entity.",
     "gl_accounts": "GL accounts that order lines name; retired ones are inactive.",
@@ -175,10 +182,35 @@ def _received_account(ours: str, entity: Any, profile: str) -> list[str]:
     return []
 
 
-def _ping(client: Any, integration: Integration) -> list[str]:
-    from st_pipelines.systems.qad.validate import validate
+def _ping(client: Any, integration: Integration) -> list[Finding]:
+    """As a target: every entity that the switched-on flows write, and the code lists that mapping joins with."""
+    from st_pipelines.integrations.roads import road_of
+    from st_pipelines.systems.qad.profile import ENTITY_OF_KIND
+    from st_pipelines.systems.qad.reads import ENTITIES
+    from st_pipelines.systems.qad.validate import Needs, validate
 
-    return [str(fault) for fault in validate(client)]
+    road = road_of(integration)
+    kinds = [kind for name in integration.flows for kind in road.flow(name).kinds]
+    writes = [ENTITY_OF_KIND[kind] for kind in dict.fromkeys(kinds) if kind in ENTITY_OF_KIND]
+    # source:tenant:kind:id, and what a second life or a reversal puts behind it
+    longest = len(f"XXX:{integration.source.company}:{max(kinds, key=len)}:") + road.source.longest_id + len(":99:void")
+    needs = Needs([ENTITIES[name] for name in REFERENCE], dict.fromkeys(writes), longest)
+    return [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
+
+
+def _ping_source(client: Any, integration: Integration) -> list[Finding]:
+    """As a source: what the switched-on flows read."""
+    from st_pipelines.integrations.roads import road_of
+    from st_pipelines.systems.qad.reads import ENTITIES
+    from st_pipelines.systems.qad.validate import Needs, validate
+
+    road = road_of(integration)
+    read = {entity for name in integration.flows for entity in road.flow(name).reads}
+    joined = {join.removeprefix("source_") for name in integration.flows for join in road.flow(name).joins
+              if join.startswith("source_")}  # fmt: skip
+    needs = Needs([*(entity for name, entities in READ_FOR.items() if name in read for entity in entities),
+                   *(ENTITIES[name] for name in SOURCE_REFERENCE if name in joined)])  # fmt: skip
+    return [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
 
 
 def _read_parties(client: Any, role: str) -> Iterable[PartyRecord]:
@@ -249,7 +281,7 @@ CODES = CodeSide(
 
 SOURCE = SourceSide(
     system="qad", daily=DAILY, reference=SOURCE_REFERENCE, connect=_connect_source, extract_days=_extract_days,
-    extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
+    extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping_source,
     codes=CODES, pins=("profile", "companies"), order_lines=_order_lines,
 )  # fmt: skip
 

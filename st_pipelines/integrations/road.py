@@ -45,6 +45,19 @@ class Opened:
     keyring: Keyring
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an onboarding check did not find in order. ``cure``: what the administrator must do. ``certain``:
+    false where the system does not show it to us: then nothing is claimed and nothing stops."""
+
+    what: str
+    cure: str = ""
+    certain: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what}. To do: {self.cure}" if self.cure else self.what
+
+
 class ExtractedDay(Protocol):
     """What one reading of one window gave. Instants are text as received."""
 
@@ -205,7 +218,8 @@ def last_part(doc_key: str) -> str:
 @dataclass(frozen=True)
 class SourceSide:
     """``pins``: the settings under ``source`` that name the tenant and its books, all of them needed. Ids are text as
-    the source writes them; ``id_of``: the id by which a document of this key is read again."""
+    the source writes them; ``id_of``: the id by which a document of this key is read again. ``longest_id``:
+    characters that the last part of its documents' keys may have."""
 
     system: str
     daily: tuple[SourceEntity, ...]
@@ -218,7 +232,7 @@ class SourceSide:
     extract_reference: Callable[[Any, "Store", Integration, str], int]
     naming_columns: Callable[[str], Mapping[str, Sequence[str]]]  # entity -> by table, what ``named_ids`` looks at
     named_ids: Callable[[str, Tables], Sequence[str]]  # (entity, tables of the naming entities) -> ids to read as well
-    ping: Callable[[Any, Integration], list[str]]  # faults, each with its cure; empty = all well
+    ping: Callable[[Any, Integration], list[Finding]]  # what the flows that are switched on lack; reads only
     # (opens the client, integration, reference tables) -> the source's own journal, where it keeps one
     journal: Callable[[Callable[[], Any], Integration, Tables], "Journal"] | None = None
     marking: Marking | None = None
@@ -231,6 +245,7 @@ class SourceSide:
     order_lines: Callable[[Any, date], Iterable[OrderLineStanding]] | None = None
     pins: tuple[str, ...] = ("tenant",)
     id_of: Callable[[str], str] = last_part
+    longest_id: int = 20
 
 
 @dataclass(frozen=True)
@@ -243,7 +258,7 @@ class TargetSide:
     read_reference: Callable[[Any, str], pa.Table]
     as_target: Callable[[Any], Target]
     mapping_reference: Callable[[Tables, Tables], "Reference"]  # (its own reference tables, the source's)
-    ping: Callable[[Any, Integration], list[str]]
+    ping: Callable[[Any, Integration], list[Finding]]
     contradictions: Callable[[Integration], list[str]]  # between its profile and integration.yaml; asks no system
     parties: PartySide | None = None
     codes: CodeSide | None = None

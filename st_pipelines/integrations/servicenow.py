@@ -10,11 +10,13 @@ from st_pipelines.documents.codes import CodeRecord
 from st_pipelines.documents.keys import coded, doc_key, fitting
 from st_pipelines.documents.order_lines import OrderLineStanding
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import CodeSide, Opened, Tables, TargetSide
+from st_pipelines.integrations.road import CodeSide, Finding, Opened, Tables, TargetSide
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.reference import Reference
     from st_pipelines.posting.target import Target
+    from st_pipelines.systems.servicenow.needs import Needs
+    from st_pipelines.systems.servicenow.side import Instance
 
 REFERENCE = {"legal_entities": "Legal entities, by the company code of the ERP."}
 
@@ -52,10 +54,25 @@ def _mapping_reference(own: Tables, source: Tables) -> "Reference":
     return of_codes(legal_entities=own["legal_entities"], source_codes={name: source[name] for name in names})
 
 
-def _ping(client: Any, integration: Integration) -> list[str]:
-    from st_pipelines.systems.servicenow.legal_entities import faults
+def _ping(client: Any, integration: Integration) -> list[Finding]:
+    """As a target: what the switched-on flows write and read back, and the tables that mapping joins with."""
+    from st_pipelines.integrations.roads import road_of
+    from st_pipelines.systems.servicenow.needs import Needs
+    from st_pipelines.systems.servicenow.staging_rows import ENTITY
 
-    return faults(client, integration.target.companies)
+    road, options = road_of(integration), integration.options
+    flows = [road.flow(name) for name in integration.flows]
+    staged = dict.fromkeys(ENTITY[kind] for flow in flows for kind in flow.kinds if kind in ENTITY)
+    joined = dict.fromkeys(join.removeprefix("target_") for flow in flows for join in flow.joins
+                           if join.startswith("target_"))  # fmt: skip
+    return _findings(client, Needs([*staged, *joined], list(staged), {}, {options.currency, *options.currencies}))
+
+
+def _findings(instance: "Instance", needs: "Needs") -> list[Finding]:
+    from st_pipelines.systems.servicenow.onboarding import checks
+
+    return [Finding(f"{check.name}: {check.detail}", check.cure, certain=check.ok is False)
+            for check in checks(instance.client, instance.profile, needs) if check.ok is not True]  # fmt: skip
 
 
 def _contradictions(integration: Integration) -> list[str]:

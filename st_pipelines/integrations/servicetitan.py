@@ -15,6 +15,7 @@ from st_pipelines.integrations.road import (
     EventHint,
     EventSide,
     ExtractedDay,
+    Finding,
     JournalTelling,
     Mark,
     Marked,
@@ -100,7 +101,7 @@ def _extract_reference(client: Any, store: "Store", integration: Integration, en
     return extract_reference(client, store, integration.name, entity).records
 
 
-def _ping(client: Any, integration: Integration) -> list[str]:
+def _ping(client: Any, integration: Integration) -> list[Finding]:
     """What the flows and options that are switched on need, and nothing else."""
     from st_pipelines.systems.servicetitan.ping import ping
 
@@ -108,7 +109,7 @@ def _ping(client: Any, integration: Integration) -> list[str]:
     witness = options.second_witness == "journal_entries"
     faults = ping(client, integration.flows, write_back=options.mark_exported, with_journal=witness,
                   tell_journal=options.journal_sync)  # fmt: skip
-    return [str(fault) for fault in faults]
+    return [Finding(f"{fault.name}: {fault.detail}", fault.cure) for fault in faults]
 
 
 def _journal(opens: Callable[[], Any], integration: Integration, reference: Tables) -> "Journal":

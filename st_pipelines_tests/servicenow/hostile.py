@@ -70,7 +70,8 @@ class Hostile:
         for column in own:
             self.tables.setdefault("sys_dictionary", []).append(
                 {"sys_id": f"{name}.{column}", "name": name, "element": column, "column_label": column.title(),
-                 "internal_type": "string", "reference": "", "unique": str(column in unique).lower(), "active": "true"}
+                 "internal_type": "string", "reference": "", "unique": str(column in unique).lower(), "active": "true",
+                 "max_length": "255"}
             )  # fmt: skip
 
     def _chain(self, name: str) -> list[str]:

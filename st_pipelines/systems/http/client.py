@@ -71,6 +71,11 @@ class HttpClient:
             largest_body=largest_body,
         )
 
+    @property
+    def host(self) -> str:
+        """The host of the base URL, in small letters."""
+        return self._where.origin.host
+
     def read(
         self,
         path: str,

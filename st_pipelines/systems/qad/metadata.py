@@ -13,19 +13,24 @@ from st_pipelines.systems.qad.company import Company
 from st_pipelines.systems.qad.profile import ENTITY_OF_KIND, Entity, Metadata
 
 
-def field_faults(client: QadClient, name: str, books: Company, sample: Sequence[Record]) -> Iterator[str]:
-    """Unknown names, lengths over the tenant's, required fields that nothing fills."""
+def field_faults(
+    client: QadClient, name: str, books: Company, sample: Sequence[Record], reference_length: int = 0, *,
+    written: bool = True,
+) -> Iterator[str]:  # fmt: skip
+    """Unknown names, lengths over the tenant's, a field too short for external references of ``reference_length``,
+    and, where the entity is ``written``, required fields that nothing fills."""
     entity, metadata = client.profile.entity(name), client.profile.metadata
     known = _described(client, entity, metadata, books, name)
-    mapped = sorted({*entity.keys.values(), *entity.fields.values(), *entity.defaults, *entity.identity.values()})
+    filled = entity.defaults if written else {}
+    mapped = sorted({*entity.keys.values(), *entity.fields.values(), *filled, *entity.identity.values()})
     inside = [f"{array.array}.{wire}" for array in entity.nested.values() for wire in array.fields.values()]
+    folded = {wire.casefold(): description for wire, description in known.items()}
     if known:
-        folded = {wire.casefold(): description for wire, description in known.items()}
         if any("." in wire for wire in known):
             mapped = [*mapped, *inside]  # only where the tenant describes the inside of arrays at all
         yield from (f"the tenant has no field {wire}" for wire in mapped if wire.casefold() not in folded)
-        yield from _lengths(entity, metadata, folded)
-        if name in ENTITY_OF_KIND.values() and name != "customerDomain":
+        yield from _lengths(entity, metadata, folded) if written else ()
+        if written and name in ENTITY_OF_KIND.values() and name != "customerDomain":
             ours = {array.array for array in entity.nested.values()}
             unused = {wire.partition(".")[0] for wire in known if "." in wire} - ours
             yield from (f"the tenant requires {wire}, which neither a field nor a default fills"
@@ -35,6 +40,17 @@ def field_faults(client: QadClient, name: str, books: Company, sample: Sequence[
     elif sample:
         nested = {array.array for array in entity.nested.values()}
         yield from (f"the records have no {wire}" for wire in (*mapped, *sorted(nested)) if wire not in sample[0])
+    yield from _too_short(entity, metadata, folded, reference_length)
+
+
+def _too_short(entity: Entity, metadata: Metadata, known: dict[str, Record], needed: int) -> Iterator[str]:
+    """A reference that does not fit is refused document by document; said here before anything runs."""
+    wire = entity.fields.get("externalReference", "")
+    theirs = known.get(wire.casefold(), {}).get(metadata.max_length)
+    widths = [width for width in (entity.max_length.get(wire), theirs) if isinstance(width, int) and width > 0]
+    if wire and widths and min(widths) < needed:
+        yield (f"externalReference is {wire}, which holds {min(widths)} characters, and a reference has up to "
+               f"{needed} (a sys_id alone has 32); map it to a longer custom field, such as customLong0")  # fmt: skip
 
 
 def _lengths(entity: Entity, metadata: Metadata, known: dict[str, Record]) -> Iterator[str]:

@@ -4,7 +4,7 @@ The order is reference/qad.md C3: sign-in, workspaces, each entity's path, array
 default codes, periods, accounts. A custom field's writability can only be proven by writing, so it is not tried here.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,7 +16,7 @@ from st_pipelines.systems.qad.client import MissingPermission, QadClient, view
 from st_pipelines.systems.qad.company import Company, company
 from st_pipelines.systems.qad.lists import rows
 from st_pipelines.systems.qad.metadata import field_faults
-from st_pipelines.systems.qad.profile import ENTITY_OF_KIND, Entity
+from st_pipelines.systems.qad.profile import ENTITY_OF_KIND, Entity, Profile
 from st_pipelines.systems.qad.reads import own_set
 from st_pipelines.systems.qad.wire_values import read_date
 
@@ -33,9 +33,21 @@ class Fault:
         return f"{self.where}: {self.what}. To do: {self.cure}"
 
 
-def validate(client: QadClient, *, days: Sequence[date] = ()) -> list[Fault]:
-    """All faults of the tenant against its profile; empty = ready. ``days``: posting dates that must lie in open
-    periods. Sign-in and workspace faults end it, since everything after would only repeat them."""
+@dataclass(frozen=True)
+class Needs:
+    """Entities of the profile that the flows use. ``reference_length``: of the longest external reference that is
+    written; 0 = none is."""
+
+    reads: Collection[str]
+    writes: Collection[str] = ()
+    reference_length: int = 0
+
+
+def validate(client: QadClient, needs: Needs | None = None, *, days: Sequence[date] = ()) -> list[Fault]:
+    """All faults of the tenant against its profile; empty = ready. ``needs``: what is looked at; all of the profile
+    where none are given. ``days``: posting dates that must lie in open periods. Sign-in and workspace faults end it,
+    since everything after would only repeat them."""
+    needs = needs or Needs(list(client.profile.entities), list(ENTITY_OF_KIND.values()))
     if not client.companies:
         return [Fault("companies", "none are pinned", "set target.companies in integration.yaml")]
     for name in client.companies:
@@ -45,18 +57,34 @@ def validate(client: QadClient, *, days: Sequence[date] = ()) -> list[Fault]:
     books = company(client.companies[0])
     found: list[Fault] = []
     unreadable: set[str] = set()
-    for name in client.profile.entities:
-        faults = list(_guarded(name, lambda name=name: _entity(client, name, books)))  # type: ignore[misc]
+    for name in _used(client.profile, needs):
+        if name not in client.profile.entities:
+            found.append(
+                Fault(name, f"the profile has no entities.{name}", "add it to the profile, as the demo's has it")
+            )
+            continue
+        faults = list(_guarded(name, lambda name=name: _entity(client, name, books, needs)))  # type: ignore[misc]
         if any(fault.where == name and fault.cure != _CONFIRM for fault in faults):
             unreadable.add(name)
         found += faults
     lists = _Lists(client, books, unreadable)
     for name, entity in client.profile.entities.items():
+        if name not in needs.writes:
+            continue  # what is only read needs no code of ours
         found += _guarded(name, lambda name=name, entity=entity: _codes(lists, name, entity))  # type: ignore[misc]
-    if "period" not in unreadable:
+    if needs.writes and "period" in client.profile.entities and "period" not in unreadable:
         for pinned in client.companies:
             found += _guarded("period", lambda pinned=pinned: _periods(client, company(pinned), days))  # type: ignore[misc]
     return found
+
+
+def _used(profile: Profile, needs: Needs) -> list[str]:
+    """What the flows use, and what the check itself reads: whose books these are, the lists of codes, the periods."""
+    written = [profile.entities[name] for name in needs.writes if name in profile.entities]
+    lists = [listed for entity in written for listed in entity.code_lists.values()]
+    lists += [listed for listed in ("daybook", "glAccount", "period") if written and listed in profile.entities]
+    named = [name for name in needs.writes if name in profile.entities or name not in ENTITY_OF_KIND.values()]
+    return list(dict.fromkeys((profile.workspace.probe, *needs.reads, *named, *lists)))
 
 
 _CONFIRM = "check path, array and fields on the tenant, then set writes_confirmed: true in the profile"
@@ -83,15 +111,16 @@ def _company(client: QadClient, name: str) -> Iterator[Fault]:
     yield from ()
 
 
-def _entity(client: QadClient, name: str, books: Company) -> Iterator[Fault]:
+def _entity(client: QadClient, name: str, books: Company, needs: Needs) -> Iterator[Fault]:
     entity, paging = client.profile.entity(name), client.profile.paging
     params = [*view(entity), (paging.page, "1"), (paging.size, "1"), (paging.action, paging.first)]
     records = read_records(client.read(entity.path, books, params, entity=name), entity, rows_member=paging.rows)
     if name in ENTITY_OF_KIND.values():
         _array(client, name, entity, books)
-    for what in field_faults(client, name, books, records):
+    written = name in needs.writes
+    for what in field_faults(client, name, books, records, needs.reference_length if written else 0, written=written):
         yield Fault(f"{name} fields", what, "correct `fields`, `keys`, `defaults` or `max_length` in the profile")
-    if name in ENTITY_OF_KIND.values() and not entity.may_be_written:
+    if written and not entity.may_be_written:
         yield Fault(name, "assumed and not confirmed, so nothing is written to it", _CONFIRM)
 
 

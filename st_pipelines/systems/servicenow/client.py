@@ -89,6 +89,11 @@ class ServiceNow:
     def fault(self, kind: type[Fault], what: str, entity: str, reference: str = "", *, cure: str) -> Fault:
         return kind(what, connection=self.connection, entity=entity, reference=reference, cure=cure)
 
+    @property
+    def host(self) -> str:
+        """Where the instance is said to be."""
+        return self._http.host
+
     def close(self) -> None:
         """Closes idle connections."""
         self._http.close()

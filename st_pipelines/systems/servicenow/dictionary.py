@@ -18,8 +18,9 @@ from st_pipelines.systems.servicenow.values import flag, stored
 
 _OBJECTS, _COLUMNS = Columns("sys_db_object", ["name"]), Columns("sys_dictionary", ["name", "element"])
 _PARENTS = [".".join(["super_class"] * depth + ["name"]) for depth in range(6)]  # itself and five above it
-_DETAILS = ["name", "element", "column_label", "internal_type", "reference", "unique", "active"]
+_DETAILS = ["name", "element", "column_label", "internal_type", "reference", "unique", "active", "max_length"]
 _EVERYWHERE = "sys_user"
+_TEXTS = ("string", "translated_text", "translated_field", "url", "email")
 _MOST, _AT_ONCE = 10_000, 25  # rows of an answer, tables in a question: some have hundreds of columns
 
 
@@ -29,7 +30,8 @@ class MetadataHidden(Untrusted):
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """``table``: which table of the chain declares it. ``reference``: the table it refers to."""
+    """``table``: which table of the chain declares it. ``reference``: the table it refers to. ``length``: of a text,
+    which the instance cuts silently; 0 where it is not said, or the column is no text."""
 
     table: str
     name: str
@@ -37,6 +39,7 @@ class ColumnInfo:
     type: str
     reference: str
     unique: bool
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,5 +151,10 @@ class Dictionary:
 def _info(row: Row) -> ColumnInfo:
     return ColumnInfo(
         stored(row.get("name")), stored(row.get("element")), stored(row.get("column_label")),
-        stored(row.get("internal_type")), stored(row.get("reference")), flag(stored(row.get("unique"))),
+        stored(row.get("internal_type")), stored(row.get("reference")), flag(stored(row.get("unique"))), _length(row),
     )  # fmt: skip
+
+
+def _length(row: Row) -> int:
+    length = stored(row.get("max_length")).replace(",", "")
+    return int(length) if stored(row.get("internal_type")) in _TEXTS and length.isdecimal() else 0

@@ -6,17 +6,23 @@ from collections.abc import Iterator
 
 from st_pipelines.systems.servicenow.dictionary import MetadataHidden
 from st_pipelines.systems.servicenow.probes import Check, look
-from st_pipelines.systems.servicenow.profile import Profile, Staging
+from st_pipelines.systems.servicenow.profile import Profile, ProfileFault, Staging
 from st_pipelines.systems.servicenow.proof import Proof
 from st_pipelines.systems.servicenow.query import Columns, all_of, equals
 from st_pipelines.systems.servicenow.values import stored
 
 _MAPS, _ENTRIES = Columns("sys_transform_map", ["source_table"]), Columns("sys_transform_entry", ["map"])
+_MULTIPLE, _SOURCE = "sys_rest_insert_multiple", "source table"  # its columns are not published; the label is assumed
 
 
-def staging(proof: Proof, profile: Profile, name: str, table: Staging) -> Iterator[Check]:
-    """Columns, the active map that reaches the target, and what it coalesces on."""
+def staging(proof: Proof, profile: Profile, name: str) -> Iterator[Check]:
+    """Columns, the active map that reaches the target, what it coalesces on, and how many rows at once are taken."""
     where = f"staging {name}"
+    try:
+        table = profile.into(name)
+    except ProfileFault as fault:
+        yield Check(where, False, str(fault), "add it to the profile")
+        return
     try:
         info = proof.dictionary.table(table.table)
     except MetadataHidden as hidden:
@@ -38,6 +44,8 @@ def staging(proof: Proof, profile: Profile, name: str, table: Staging) -> Iterat
         if not missing:
             yield Check(where, True, table.table)
     yield _map(proof, profile, name, table)
+    if table.insert_multiple == "names":
+        yield _multiple(proof, name, table)
 
 
 def _map(proof: Proof, profile: Profile, name: str, table: Staging) -> Check:
@@ -67,3 +75,25 @@ def _map(proof: Proof, profile: Profile, name: str, table: Staging) -> Check:
         return Check(where, False, f"the map of {table.table} does not coalesce on {', '.join(sorted(keys))}: each "
                      "row would make another record", "let the map coalesce on the key")  # fmt: skip
     return Check(where, True, f"coalesces on {', '.join(sorted(coalesced))}")
+
+
+def _multiple(proof: Proof, name: str, table: Staging) -> Check:
+    """Without a record there the instance takes column labels: names would be unknown to it and lost silently."""
+    where = f"insertMultiple {name}"
+    cure = (
+        f"make a record of {_MULTIPLE} for {table.table} with column mapping «Column name», or set insert_multiple off"
+    )
+    try:
+        info = proof.dictionary.table(_MULTIPLE)
+    except MetadataHidden as hidden:
+        return Check(where, None, hidden.what, hidden.cure)
+    column = next((one.name for one in info.columns.values() if one.label.casefold() == _SOURCE), "") if info else ""
+    if not column:
+        return Check(where, None, f"whether {table.table} takes column names cannot be told", cure)
+    columns = Columns(_MULTIPLE, [column])
+    found = look(proof.client, columns, all_of(equals(columns[column], table.table)), ["sys_id", column], limit=1)
+    if found.why:
+        return Check(where, None, found.why, f"give the integration user the right to read {_MULTIPLE}")
+    if not any(stored(row.get(column)) == table.table for row in found.rows):
+        return Check(where, False, f"{table.table} takes column labels, and column names are sent", cure)
+    return Check(where, True, table.table)

@@ -45,7 +45,8 @@ class ServiceNowTarget:
         self.request_deadline_s, self.max_concurrency = request_deadline_s, max_concurrency
 
     def check_company(self, company: str) -> None:
-        self.instance.check(company)
+        """Asks the instance behind the address for its own name."""
+        self.instance.ask(company)
 
     def render(self, document: MappedDocument, op: str, external_ref: str, references: Mapping[str, Reference],
                previous: MappedDocument | None, target_id: str) -> bytes:  # fmt: skip

@@ -109,11 +109,30 @@ class Invoices(_Strict):
     types: dict[str, Literal["invoice", "credit_memo"]] = {"Invoice": "invoice", "Credit memo": "credit_memo"}
 
 
-class Onboarding(_Strict):
-    """``modules``: scope to what it is for; ``roles``: role to what it is needed for."""
+class Needed(_Strict):
+    """A module or a role. ``purpose``: said where it is missing. ``entities``: those of ``tables`` and ``staging`` that
+    need it; none named = every flow does. In the file a purpose alone may stand for it."""
 
-    modules: dict[str, str] = {}
-    roles: dict[str, str] = {}
+    purpose: str
+    entities: tuple[str, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _purpose_alone(cls, given: object) -> object:
+        return {"purpose": given} if isinstance(given, str) else given
+
+
+class Onboarding(_Strict):
+    """``modules``: by scope; ``roles``: by name. ``echoes``: entity to the outbound staging table into which the
+    instance's own subflows would put what was imported, as if it had been made there. ``legacy_orders``: the table of
+    the older Procurement plugin; empty = not looked at."""
+
+    modules: dict[str, Needed] = {}
+    roles: dict[str, Needed] = {}
+    echoes: dict[str, TableName] = {
+        "purchase_orders": "sn_spend_intg_outbound_purchase_order", "receipts": "sn_spend_intg_outbound_receipt",
+    }  # fmt: skip
+    legacy_orders: str = Field(default="proc_po", pattern=r"^([a-z][a-z0-9_]{0,79})?$")
     user_zones: tuple[str, ...] = Field(default=("GMT", "UTC", "Etc/UTC", "Etc/GMT"), strict=False)
 
 
@@ -143,6 +162,9 @@ class Profile(_Strict):
         faults = [fault for name, table in self.tables.items() for fault in missing(name, table)]
         faults += [f"staging.{name}.lands_in: no table named {staging.lands_in}"
                    for name, staging in self.staging.items() if staging.lands_in not in self.tables]  # fmt: skip
+        faults += [f"onboarding.{part}.{name}.entities: no table or staging named {entity}"
+                   for part in ("modules", "roles") for name, needed in getattr(self.onboarding, part).items()
+                   for entity in needed.entities if entity not in {**self.tables, **self.staging}]  # fmt: skip
         roads = {"primary": ("invoices", "invoice_lines"), "outbound": ("outbound_invoices", "outbound_invoice_lines")}
         faults += [f"tables: {name} is missing, which invoices.road {self.invoices.road} reads"
                    for name in roads[self.invoices.road] if name not in self.tables]  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from st_pipelines.posting.target import WrongCompany
 from st_pipelines.systems.servicenow.client import ServiceNow
+from st_pipelines.systems.servicenow.identity import require_instance
 from st_pipelines.systems.servicenow.profile import Profile, ProfileFault
 from st_pipelines.systems.servicenow.proof import Proof
 
@@ -31,6 +32,11 @@ class Instance:
         """Raises ``WrongCompany`` where another instance is meant than the profile is written for."""
         if company != self.profile.instance_name:
             raise WrongCompany(f"the profile is for the instance {self.profile.instance_name!r}, not for {company!r}")
+
+    def ask(self, company: str) -> None:
+        """The same, and that the instance behind the address says this name. Raises what it is unreachable by, too."""
+        self.check(company)
+        require_instance(self.client, company)
 
     def close(self) -> None:
         """Closes idle connections."""

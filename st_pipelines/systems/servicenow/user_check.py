@@ -1,6 +1,6 @@
 """The integration user: roles and time zone. Invariant: without knowing whose token it is, nothing is claimed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from st_pipelines.systems.servicenow.answers import Row
 from st_pipelines.systems.servicenow.client import ServiceNow
@@ -13,7 +13,8 @@ _USERS, _ROLES = Columns("sys_user", ["user_name"]), Columns("sys_user_has_role"
 _MOST = 1000
 
 
-def checks(client: ServiceNow, profile: Profile) -> Iterator[Check]:
+def checks(client: ServiceNow, profile: Profile, wanted: Mapping[str, str]) -> Iterator[Check]:
+    """``wanted``: roles and what each is needed for."""
     if not client.user_name:
         yield Check("user", None, "the connection does not say whose token it is: roles and zone are not looked at",
                     "set username of the connection to the OAuth application user")  # fmt: skip
@@ -26,7 +27,7 @@ def checks(client: ServiceNow, profile: Profile) -> Iterator[Check]:
                     "give the integration user the right to read its own record, or correct username")  # fmt: skip
         return
     yield _zone(users[0], profile)
-    yield from _roles(client, stored(users[0].get("sys_id")), profile)
+    yield from _roles(client, stored(users[0].get("sys_id")), wanted)
 
 
 def _zone(user: Row, profile: Profile) -> Check:
@@ -40,9 +41,8 @@ def _zone(user: Row, profile: Profile) -> Check:
     return Check("user zone", True, zone)
 
 
-def _roles(client: ServiceNow, user: str, profile: Profile) -> Iterator[Check]:
+def _roles(client: ServiceNow, user: str, wanted: Mapping[str, str]) -> Iterator[Check]:
     """Inherited roles are listed for the user as well."""
-    wanted = profile.onboarding.roles
     if not wanted:
         return
     found = look(client, _ROLES, all_of(equals(_ROLES["user"], user)), ["user", "role.name", "state"], limit=_MOST)
