@@ -69,6 +69,7 @@ READ_FOR = {
     "purchase_orders": ("purchaseOrder", "purchaseOrderLine", "supplier", "businessRelation"),
     "receipts": ("receipt", "purchaseOrder"),
 }
+MATCHED_WITH = ("purchaseOrder", "purchaseOrderLine", "receipt")  # read for a supplier invoice that takes goods
 SOURCE_REFERENCE = {
     "sites": "Sites: the key of the legal entity.",
     "gl_accounts": "GL accounts that order lines name; retired ones are inactive.",
@@ -192,15 +193,20 @@ def _ping(client: Any, integration: Integration) -> list[Finding]:
     road = road_of(integration)
     kinds = [kind for name in integration.flows for kind in road.flow(name).kinds]
     writes = [ENTITY_OF_KIND[kind] for kind in dict.fromkeys(kinds) if kind in ENTITY_OF_KIND]
+    reads = [ENTITIES[name] for name in REFERENCE]
+    if any(road.flow(name).takes_goods for name in integration.flows):
+        reads += MATCHED_WITH
     # source:tenant:kind:id, and what a second life or a reversal puts behind it
     longest = len(f"XXX:{integration.source.company}:{max(kinds, key=len)}:") + road.source.longest_id + len(":99:void")
-    needs = Needs([ENTITIES[name] for name in REFERENCE], dict.fromkeys(writes), longest)
+    needs = Needs(reads, dict.fromkeys(writes), longest)
     return [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
 
 
 def _ping_source(client: Any, integration: Integration) -> list[Finding]:
-    """As a source: what the switched-on flows read."""
+    """As a source: what the switched-on flows read, and the lists of codes that it shares with the target."""
+    from st_pipelines.documents.codes import KINDS
     from st_pipelines.integrations.roads import road_of
+    from st_pipelines.systems.qad.profile import CODE_ENTITY_OF_KIND
     from st_pipelines.systems.qad.reads import ENTITIES
     from st_pipelines.systems.qad.validate import Needs, validate
 
@@ -208,8 +214,10 @@ def _ping_source(client: Any, integration: Integration) -> list[Finding]:
     read = {entity for name in integration.flows for entity in road.flow(name).reads}
     joined = {join.removeprefix("source_") for name in integration.flows for join in road.flow(name).joins
               if join.startswith("source_")}  # fmt: skip
+    codes = {CODE_ENTITY_OF_KIND[KINDS[name]]: rules for name, rules in integration.codes.items()}
+    told = [name for name, rules in codes.items() if rules.create_in_source or "target" in rules.fields.values()]
     needs = Needs([*(entity for name, entities in READ_FOR.items() if name in read for entity in entities),
-                   *(ENTITIES[name] for name in SOURCE_REFERENCE if name in joined)])  # fmt: skip
+                   *(ENTITIES[name] for name in SOURCE_REFERENCE if name in joined), *codes], told)  # fmt: skip
     return [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
 
 

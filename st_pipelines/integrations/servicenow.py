@@ -62,9 +62,10 @@ def _ping(client: Any, integration: Integration) -> list[Finding]:
 
     road, options = road_of(integration), integration.options
     flows = [road.flow(name) for name in integration.flows]
-    staged = dict.fromkeys(ENTITY[kind] for flow in flows for kind in flow.kinds if kind in ENTITY)
+    staged: dict[str, None] = dict.fromkeys(ENTITY[kind] for flow in flows for kind in flow.kinds if kind in ENTITY)
     joined = dict.fromkeys(join.removeprefix("target_") for flow in flows for join in flow.joins
                            if join.startswith("target_"))  # fmt: skip
+    staged |= dict.fromkeys(integration.codes)
     return _findings(client, Needs([*staged, *joined], list(staged), {}, {options.currency, *options.currencies}))
 
 

@@ -49,6 +49,8 @@ def fill(hostile: Hostile, profile: Profile) -> None:
     hostile.add_table("sn_shop_invoice_line", [
         "invoice", "number", "line_description", "invoiced_quantity", "line_unit_price", "line_amount", "tax_amount",
         "purchase_order", "order_line", "cost_center", "ledger_account"])  # fmt: skip
+    terms = profile.tables["payment_terms"]
+    hostile.add_table(terms.table, sorted({path.partition(".")[0] for path in terms.columns.values()}))
     refers = {"supplier": "sn_fin_supplier", "purchase_order": "sn_shop_purchase_order", "invoice": "sn_shop_invoice",
               "order_line": "sn_shop_purchase_order_line", "purchase_order_line": "sn_shop_purchase_order_line",
               "legal_entity": "sn_fin_legal_entity", "cost_center": "cmn_cost_center",
