@@ -37,7 +37,7 @@ def coded(*codes: str) -> str:
     )
 
 
-_LONGEST = 64  # characters of a key's part
+LONGEST_PART = 64  # characters of a key's part
 _DIGEST = 26  # characters: 130 bits
 _BROKEN = re.compile(r"\.[0-9a-f]?\Z")  # a character's digits that were cut through
 
@@ -45,10 +45,10 @@ _BROKEN = re.compile(r"\.[0-9a-f]?\Z")  # a character's digits that were cut thr
 def fitting(text: str) -> str:
     """What ``coded`` gives, cut where it does not fit: a readable beginning, ``..`` and a digest of the whole. What
     fits stays as it is and never holds ``..``, so that no two codes share a key."""
-    if len(text) <= _LONGEST:
+    if len(text) <= LONGEST_PART:
         return text
     digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:_DIGEST]
-    return f"{_BROKEN.sub('', text[: _LONGEST - _DIGEST - 2])}..{digest}"
+    return f"{_BROKEN.sub('', text[: LONGEST_PART - _DIGEST - 2])}..{digest}"
 
 
 def first_of(text: str) -> tuple[str, bool]:

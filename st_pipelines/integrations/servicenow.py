@@ -66,10 +66,11 @@ def _ping(client: Any, integration: Integration) -> list[Finding]:
     joined = dict.fromkeys(join.removeprefix("target_") for flow in flows for join in flow.joins
                            if join.startswith("target_"))  # fmt: skip
     staged |= dict.fromkeys(integration.codes)
-    return _findings(client, Needs([*staged, *joined], list(staged), {}, {options.currency, *options.currencies}))
+    return findings(client, Needs([*staged, *joined], list(staged), {}, {options.currency, *options.currencies}))
 
 
-def _findings(instance: "Instance", needs: "Needs") -> list[Finding]:
+def findings(instance: "Instance", needs: "Needs") -> list[Finding]:
+    """What the onboarding check of an instance did not find in order."""
     from st_pipelines.systems.servicenow.onboarding import checks
 
     return [Finding(f"{check.name}: {check.detail}", check.cure, certain=check.ok is False)

@@ -5,8 +5,9 @@ comes from the profile, and nothing is read from another instance than the one t
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from st_pipelines.documents.keys import LONGEST_PART
 from st_pipelines.integrations.registry import BrokenIntegration, Integration
-from st_pipelines.integrations.road import ExtractedDay, Opened, SourceEntity, SourceSide, Tables, Windows
+from st_pipelines.integrations.road import ExtractedDay, Finding, Opened, SourceEntity, SourceSide, Tables, Windows
 
 if TYPE_CHECKING:
     from st_pipelines.store.files import Store
@@ -16,6 +17,9 @@ DAILY = (
                  "all lines and every other row of the same supplier's number.",
                  ("invoices", "invoice_lines", "invoices_unreadable")),
 )  # fmt: skip
+
+# Our names of the columns that a result is written to; a tenant may have some of them only.
+TOLD = ("voucher", "posting_date", "result", "matched_amount", "variance_amount", "hold_amount", "message")
 
 
 def _connect(opened: Opened) -> Any:
@@ -41,7 +45,7 @@ def _extract_days(
     from st_pipelines.systems.servicenow.invoice_days import InvoiceDays
     from st_pipelines.systems.servicenow.procurement import Procurement
 
-    instance.check(integration.source.tenant)
+    instance.ask(integration.source.tenant)
     procurement = Procurement(instance.client, instance.profile, instance.proof)
     return InvoiceDays(procurement, store, integration.name).extract(windows, ids_by_day)
 
@@ -58,14 +62,19 @@ def _no_ids(entity: str, tables: Tables) -> Sequence[str]:
     return ()
 
 
-def _ping(instance: Any, integration: Integration) -> list[str]:
-    from st_pipelines.systems.servicenow.onboarding import faults
+def _ping(instance: Any, integration: Integration) -> list[Finding]:
+    """What is read of approved invoices, and the columns into which their results are written."""
+    from st_pipelines.integrations.servicenow import findings
+    from st_pipelines.systems.servicenow.needs import Needs
 
-    return [str(fault) for fault in faults(instance.client, instance.profile)]
+    options, road = integration.options, "outbound_" if instance.profile.invoices.road == "outbound" else ""
+    tells = {f"{road}invoices": TOLD} if options.mark_exported else {}
+    reads = [f"{road}invoices", f"{road}invoice_lines"]
+    return findings(instance, Needs(reads, (), tells, {options.currency, *options.currencies}))
 
 
 SOURCE = SourceSide(
     system="servicenow", daily=DAILY, reference={}, connect=_connect, extract_days=_extract_days,
     extract_reference=_no_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
-    pins=("tenant", "profile"),
+    pins=("tenant", "profile"), longest_id=LONGEST_PART,
 )  # fmt: skip

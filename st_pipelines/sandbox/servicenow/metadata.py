@@ -104,7 +104,8 @@ def _dictionary(
     return {
         "sys_id": key("dictionary", table, element), "name": table, "element": element, "column_label": label,
         "internal_type": kind, "reference": target, "max_length": length or "255", "active": "true",
-        "default_value": "", **{one: "true" if one in flags else "false" for one in sorted(_FLAGS)},
+        "default_value": "", "read_only": "false",
+        **{one: "true" if one in flags else "false" for one in sorted(_FLAGS)},
     }  # fmt: skip
 
 

@@ -18,7 +18,17 @@ from st_pipelines.systems.servicenow.values import flag, stored
 
 _OBJECTS, _COLUMNS = Columns("sys_db_object", ["name"]), Columns("sys_dictionary", ["name", "element"])
 _PARENTS = [".".join(["super_class"] * depth + ["name"]) for depth in range(6)]  # itself and five above it
-_DETAILS = ["name", "element", "column_label", "internal_type", "reference", "unique", "active", "max_length"]
+_DETAILS = [
+    "name",
+    "element",
+    "column_label",
+    "internal_type",
+    "reference",
+    "unique",
+    "active",
+    "max_length",
+    "read_only",
+]
 _EVERYWHERE = "sys_user"
 _TEXTS = ("string", "translated_text", "translated_field", "url", "email")
 _MOST, _AT_ONCE = 10_000, 25  # rows of an answer, tables in a question: some have hundreds of columns
@@ -40,6 +50,7 @@ class ColumnInfo:
     reference: str
     unique: bool
     length: int = 0
+    read_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +163,7 @@ def _info(row: Row) -> ColumnInfo:
     return ColumnInfo(
         stored(row.get("name")), stored(row.get("element")), stored(row.get("column_label")),
         stored(row.get("internal_type")), stored(row.get("reference")), flag(stored(row.get("unique"))), _length(row),
+        flag(stored(row.get("read_only"))),
     )  # fmt: skip
 
 

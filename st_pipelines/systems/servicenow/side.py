@@ -1,7 +1,7 @@
 """One instance as an integration uses it: client, names, proofs, and whose records are ours. Invariant: a record is
 ours where its ERP source is the profile's; the references that we know it by begin with ``prefix``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from st_pipelines.posting.target import WrongCompany
 from st_pipelines.systems.servicenow.client import ServiceNow
@@ -20,6 +20,7 @@ class Instance:
     proof: Proof
     prefix: str
     quiet_period_s: float = 120.0
+    _said: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def source(self) -> str:
@@ -34,9 +35,12 @@ class Instance:
             raise WrongCompany(f"the profile is for the instance {self.profile.instance_name!r}, not for {company!r}")
 
     def ask(self, company: str) -> None:
-        """The same, and that the instance behind the address says this name. Raises what it is unreachable by, too."""
+        """The same, and that the instance behind the address says this name: asked until it did, then known. Raises
+        what it is unreachable by, too."""
         self.check(company)
-        require_instance(self.client, company)
+        if company not in self._said:
+            require_instance(self.client, company)
+            self._said.add(company)
 
     def close(self) -> None:
         """Closes idle connections."""

@@ -45,6 +45,9 @@ def table(proof: Proof, profile: Profile, name: str, needs: Needs) -> Iterator[C
             yield _choice(proof, profile, name, one, column, word, label)
     if "amount" in one.columns:
         yield _amounts(proof, profile, name, one, needs)
+    for told in needs.tells.get(name, ()):
+        if told in one.columns:
+            yield _told(proof, name, one, told)
     if name in POLLED and name in needs.reads:
         yield _ranges(proof, name, one.table)
 
@@ -100,6 +103,24 @@ def _wide(proof: Proof, name: str, table: Table) -> Check:
                      f"has {SYS_ID_LENGTH}: it would be cut silently", f"make it {SYS_ID_LENGTH} wide at least, or "
                      "name another column in the profile")  # fmt: skip
     return Check(where, True, f"{info.length} characters")
+
+
+def _told(proof: Proof, name: str, table: Table, told: str) -> Check:
+    """A column that is written to. Whether it may be written is only proven by writing, which is not done here."""
+    column, where = table.column(told), f"{name} {told}"
+    try:
+        info = proof.dictionary.column(table.table, column)
+    except MetadataHidden as hidden:
+        return Check(where, None, hidden.what, hidden.cure)
+    if info is None:
+        return Check(where, None, f"{table.table} does not show {column}, which is written to")  # said by its columns
+    if info.read_only:
+        return Check(where, False, f"{table.table}.{column} is read only, and the result is written into it",
+                     "take read only off the column, or name another one in the profile")  # fmt: skip
+    if 0 < info.length < SYS_ID_LENGTH:
+        return Check(where, False, f"{table.table}.{column} holds {info.length} characters: what is told would be cut",
+                     f"make it {SYS_ID_LENGTH} wide at least, or name another column in the profile")  # fmt: skip
+    return Check(where, True, column)
 
 
 def _choice(proof: Proof, profile: Profile, name: str, table: Table, column: str, word: str, label: str) -> Check:
