@@ -104,6 +104,21 @@ def not_taken(engine: Engine, integration: str, flow: str) -> dict[str, tuple[Co
     return {key: (payload, why) for key, (payload, why) in found.items() if isinstance(payload, Code)}
 
 
+# The last word of the ledger on each code, where it is not «posted».
+_stuck_codes = text(
+    "SELECT p.doc_key, p.state, p.reason FROM posting p WHERE p.integration = :integration AND p.flow = :flow "
+    "AND p.state NOT IN ('posted', 'superseded') AND NOT EXISTS (SELECT 1 FROM posting q "
+    "WHERE q.integration = p.integration AND q.doc_key = p.doc_key AND q.seq > p.seq AND q.state <> 'superseded')"
+)
+
+
+def stuck_codes(engine: Engine, integration: str, flow: str) -> dict[str, tuple[str, str]]:
+    """Codes of which something was refused, is held, or is not known to have arrived: the state, and why."""
+    with reading(engine) as connection:
+        rows = connection.execute(_stuck_codes, {"integration": integration, "flow": flow})
+        return {row.doc_key: (row.state, row.reason) for row in rows}
+
+
 _open = select(posting.c.doc_key).where(
     posting.c.integration == bindparam("integration"), posting.c.doc_key.in_(bindparam("keys", expanding=True)),
     posting.c.state.not_in(("posted", "rejected", "superseded")),

@@ -17,9 +17,9 @@ from st_pipelines.documents.codes import Code
 from st_pipelines.documents.invoice import Invoice
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.payment import Payment
-from st_pipelines.documents.procurement import GoodsReceipt, OrderLine, PurchaseOrder
+from st_pipelines.documents.procurement import GoodsReceipt, OrderLine, PurchaseOrder, SupplierDetail
 
-Payload = Party | Invoice | Payment | Bill | PurchaseOrder | OrderLine | GoodsReceipt | Code
+Payload = Party | Invoice | Payment | Bill | PurchaseOrder | OrderLine | GoodsReceipt | Code | SupplierDetail
 
 DISPOSITIONS = ("ready", "held", "nothing_to_post", "not_eligible", "void")
 

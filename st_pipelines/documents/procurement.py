@@ -49,6 +49,15 @@ class OrderLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="or
     cost_center: str = ""
 
 
+class SupplierDetail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="supplier_detail"):
+    """That a legal entity buys from a supplier, and by which number."""
+
+    doc_key: str
+    supplier_key: str
+    supplier: str
+    legal_entity: str
+
+
 class GoodsReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="goods_receipt"):
     """One row of a receiver."""
 
@@ -62,7 +71,7 @@ class GoodsReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     received: date
 
 
-Procured = PurchaseOrder | OrderLine | GoodsReceipt
+Procured = PurchaseOrder | OrderLine | GoodsReceipt | SupplierDetail
 
 
 def measure(account: str, currency: str) -> str:

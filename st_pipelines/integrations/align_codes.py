@@ -8,7 +8,7 @@ have no day: the ledger plans a document where a side holds something else than 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -90,11 +90,27 @@ def align_codes(session: Session, name: str, run_id: str, actor: str) -> CodesDo
         differing += done.differing
         if done.sent or done.settled:
             mine, theirs, found = look()
+    stuck = [(way, ledger.stuck_codes(session.engine, way.integration, name)) for way in (there, back)]
+    differences = [_with_reason(session, one, kind, stuck) for one in found.differences]
     waiting = sum(bool(one.hold) for side in (found.in_target, found.in_source) for one in side.values())
     return CodesDone(
         name, (sum(one.is_active for one in mine), sum(one.is_active for one in theirs)), found.pairs, sent[0], sent[1],
-        waiting, "; ".join(stopped), tuple(differing), found.differences,
+        waiting, "; ".join(stopped), tuple(differing), differences,
     )  # fmt: skip
+
+
+def _with_reason(
+    session: Session, one: Difference, kind: str, stuck: Sequence[tuple[_Way, Mapping[str, tuple[str, str]]]]
+) -> Difference:
+    """What the ledger says of a code that is not the same on both sides."""
+    for way, known in stuck:
+        state, why = known.get(way.named.key(session.integration, kind, one.code) if one.code else "", ("", ""))
+        if state == "rejected":
+            mend = "Mend that; then change the record once more, or st-pipelines replay its document."
+            return replace(one, to_do=f"{way.target.system} refused it: {why}. {mend}")
+        if state == "held" and not why.startswith(one.to_do):
+            return replace(one, to_do=f"It is held: {why}")
+    return one
 
 
 def _ways(session: Session, source: CodeSide, target: CodeSide) -> tuple[_Way, _Way]:

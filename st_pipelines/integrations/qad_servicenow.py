@@ -29,6 +29,14 @@ def _suppliers(day: SourceDay) -> "MappedFrames":
     return map_suppliers(procurement_documents.suppliers(day.tables), day.mapping, day.reference, _options(day))
 
 
+def _supplier_details(day: SourceDay) -> "MappedFrames":
+    from st_pipelines.mapping.procurement import map_supplier_details
+    from st_pipelines.systems.qad import procurement_documents
+
+    given = procurement_documents.suppliers(day.tables)
+    return map_supplier_details(given, day.mapping, day.reference, _options(day))
+
+
 def _orders(day: SourceDay) -> "MappedFrames":
     from st_pipelines.mapping.procurement import map_orders
     from st_pipelines.systems.qad import procurement_documents
@@ -61,6 +69,11 @@ ROAD = Road(
             "suppliers", "Suppliers with name and address; retired ones are inactive.",
             reads=("suppliers", "purchase_orders"), joins=(), map=_suppliers, kinds=("supplier",),
             codes=("payment_terms",),
+        ),
+        Flow(
+            "supplier_details", "Which legal entities buy from a supplier, and by which number.",
+            reads=("suppliers", "purchase_orders"), joins=("target_legal_entities",), map=_supplier_details,
+            kinds=("supplier_detail",), after=("suppliers",),
         ),
         Flow(
             "purchase_orders", "Headers of purchase orders.",

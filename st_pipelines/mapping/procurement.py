@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from st_pipelines.documents.frames import MAPPED_DOCUMENT, MAPPED_LINE
+from st_pipelines.documents.frames import MAPPED_DOCUMENT, MAPPED_LINE, SUPPLIER_SOURCE
+from st_pipelines.documents.keys import coded, doc_key
 from st_pipelines.documents.money import PIECES, InvalidAmount, to_minor
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.reference import Reference
@@ -58,6 +59,33 @@ def map_suppliers(parties: pa.Table, tables: Tables, reference: Reference, optio
                 "currency": currency, "text": row["name"] or "", "business_date": _day(row)}, hold  # fmt: skip
 
     return _frames("suppliers", "supplier", parties, options, made)
+
+
+def map_supplier_details(
+    parties: pa.Table, tables: Tables, reference: Reference, options: ProcurementOptions
+) -> MappedFrames:
+    """A document for each supplier and each legal entity that sites.csv names: suppliers belong to a set that all of
+    them share. ``parties``: schema ``SUPPLIER_SOURCE``."""
+    entities = sorted({one["legal_entity"] for one in tables.rows("sites")})
+    rows = [{**row, "supplier_key": row["doc_key"], "doc_key": _detail_key(row["doc_key"], entity),
+             "legal_entity": entity} for row in parties.to_pylist() for entity in entities]  # fmt: skip
+
+    def made(row: Row) -> tuple[Row, Hold | None]:
+        entity, hold = row["legal_entity"], None
+        if not reference.legal_entities.get(entity, False):
+            hold = ("legal_entity.unknown", entity, f"legal entity {entity} is not active in the target",
+                    "Load it there, or correct sites.csv.")  # fmt: skip
+        goods = {"parent_key": row["supplier_key"], "supplier": row["source_id"], "legal_entity": entity}
+        return {"number": f"{row['source_id']} {entity}", "goods": goods, "business_date": _day(row),
+                "currency": next(iter(options.currencies))}, hold  # fmt: skip
+
+    schema = pa.schema([*SUPPLIER_SOURCE, pa.field("supplier_key", pa.string()), pa.field("legal_entity", pa.string())])
+    return _frames("supplier_details", "supplier_detail", pa.Table.from_pylist(rows, schema), options, made)
+
+
+def _detail_key(supplier: str, entity: str) -> str:
+    tag, tenant, _, code = supplier.split(":")
+    return doc_key(tag, tenant, "supplier_detail", f"{code}-{coded(entity)}")
 
 
 def map_orders(orders: pa.Table, tables: Tables, reference: Reference, options: ProcurementOptions) -> MappedFrames:

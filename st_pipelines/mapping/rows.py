@@ -31,6 +31,7 @@ from st_pipelines.documents.procurement import (
     GoodsReceipt,
     OrderLine,
     PurchaseOrder,
+    SupplierDetail,
 )
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.parties import DOMAIN, RELATION
@@ -225,10 +226,15 @@ def _receipt(row: _Document, lines: list[_Line]) -> Payload:
     )  # fmt: skip
 
 
+def _supplier_detail(row: _Document, lines: list[_Line]) -> Payload:
+    goods = row.goods or {}
+    return SupplierDetail(row.doc_key, goods["parent_key"], goods["supplier"], goods["legal_entity"])
+
+
 _PAYLOADS = {
     "customer_invoice": _invoice, "customer_payment": _payment, "supplier_invoice": _bill, "business_relation": _party,
     "customer": _party, "customer_domain": _party, "supplier": _party, "purchase_order": _order,
-    "purchase_order_line": _order_line, "goods_receipt": _receipt,
+    "purchase_order_line": _order_line, "goods_receipt": _receipt, "supplier_detail": _supplier_detail,
 }  # fmt: skip
 
 
@@ -263,7 +269,7 @@ def _needs(row: _Document, lines: list[_Line]) -> tuple[str, ...]:
 
 
 def _control(row: _Document, lines: list[_Line]) -> tuple[ControlLine, ...]:
-    if row.party is not None or row.kind == "purchase_order":
+    if row.party is not None or row.kind in ("purchase_order", "supplier_detail"):
         return ()  # an order's amounts are its lines'
     if row.goods is not None:
         account = ORDERED if row.kind == "purchase_order_line" else RECEIVED

@@ -110,3 +110,12 @@ def test_without_the_list_in_integration_yaml_lines_go_without_codes(tmp_path: P
         lines = company.state("servicenow", "sn_shop_purchase_order_line")
         assert lines and not any(row["general_ledger_account"] or row["cost_center"] for row in lines)
         assert [state for (state,) in said(company, "SELECT DISTINCT state FROM posting")] == ["posted"]
+
+
+def test_each_supplier_is_known_to_each_legal_entity_once(done: Buyer) -> None:
+    entities = {row["sys_id"]: row["erp_company_code"] for row in done.state("servicenow", "sn_fin_legal_entity")}
+    suppliers = {row["sys_id"]: row["erp_company_code"] for row in done.state("servicenow", "sn_fin_supplier")}
+    there = [(suppliers[row["supplier"]], entities[row["legal_entity"]], row["supplier_number"])
+             for row in done.state("servicenow", "sn_fin_supplier_detail")]  # fmt: skip
+    assert sorted(there) == sorted((code, entity, code) for code in suppliers.values()
+                                   for entity in ("10USACO", "20USACO"))  # fmt: skip

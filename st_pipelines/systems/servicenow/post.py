@@ -116,6 +116,6 @@ class ServiceNowTarget:
         if made.ignored:
             return Refused(f"{frozen.lands_in}: {', '.join(made.ignored)} did not take what was sent: give the "
                            "integration user the right to write it, or see which rule changes it", "ignored",
-                           made.ignored[0], read_back_first=True)  # fmt: skip
+                           made.ignored[0])  # fmt: skip
         seen = hashlib.sha256(f"updated {made.sys_id}".encode()).hexdigest()
         return Posted(made.sys_id, "-".join(standing_records.keys_of(reference)), seen)

@@ -13,6 +13,7 @@ NEEDED_COLUMNS: dict[str, tuple[str, ...]] = {
     "cost_centers": ("code", "name"),
     "gl_accounts": ("number", "name"),
     "payment_terms": ("code", "name"),
+    "supplier_details": ("supplier", "legal_entity", "number"),
     "invoices": ("number", "state", "type", "supplier", "supplier_invoice_number", "invoice_date", "amount", "tax",
                  "order", "legal_entity"),
     "invoice_lines": ("invoice", "line_number", "description", "quantity", "unit_price", "amount", "tax", "order",

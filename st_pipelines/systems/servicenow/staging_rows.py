@@ -13,7 +13,7 @@ import msgspec
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
-from st_pipelines.documents.procurement import GoodsReceipt, OrderLine, PurchaseOrder
+from st_pipelines.documents.procurement import GoodsReceipt, OrderLine, PurchaseOrder, SupplierDetail
 from st_pipelines.posting.target import CannotRender
 from st_pipelines.systems.servicenow.profile import Staging
 from st_pipelines.systems.servicenow.query import UnfitValue
@@ -22,7 +22,7 @@ from st_pipelines.systems.servicenow.values import UnreadableValue, wire
 
 # kind -> the entity's name under ``staging`` and ``tables`` of the profile
 ENTITY = {"supplier": "suppliers", "purchase_order": "purchase_orders", "purchase_order_line": "purchase_order_lines",
-          "goods_receipt": "receipts"}  # fmt: skip
+          "goods_receipt": "receipts", "supplier_detail": "supplier_details"}  # fmt: skip
 LONGEST_NUMBER = 40  # characters that ERP numbers may have there
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -84,6 +84,8 @@ def fields(document: MappedDocument) -> dict[str, str]:
                 "number": payload.number, "order": payload.order, "order_line": payload.line,
                 "quantity": payload.quantity, "received": payload.received,
             }  # fmt: skip
+        case SupplierDetail():
+            found = {"supplier": payload.supplier, "legal_entity": payload.legal_entity, "number": payload.supplier}
         case _:
             raise CannotRender(f"{document.kind}: no document of procurement")
     return {name: _text(name, value) for name, value in found.items()}

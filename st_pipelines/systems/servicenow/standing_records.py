@@ -91,6 +91,13 @@ def _by_keys(instance: Instance, kind: str, keys: Sequence[Keys]) -> Iterator[Ro
         ]
         yield from (row for row in _lines_of(instance, ours) if _keys(instance, kind, row) in set(keys))
         return
+    if kind == "supplier_detail":
+        suppliers = _asked(instance, "suppliers", "number", sorted({supplier for supplier, _ in keys}))
+        ours = [text_of(row, SYS_ID) for row in suppliers
+                if _value(instance, "supplier", row, _OF_SOURCE) == instance.source]  # fmt: skip
+        details = _asked(instance, name, "supplier_id", sorted(set(ours)))
+        yield from (row for row in details if _keys(instance, kind, row) in set(keys))
+        return
     numbers = ["-".join(key) if kind == "goods_receipt" else key[0] for key in keys]
     for row in _asked(instance, name, "number", numbers):
         if _value(instance, kind, row, _OF_SOURCE) == instance.source:
@@ -162,6 +169,8 @@ def pages(instance: Instance, name: str, base: AllOf = (), also: Sequence[str] =
 def _keys(instance: Instance, kind: str, row: Row) -> Keys:
     if kind == "purchase_order_line":
         return _value(instance, kind, row, "order"), _value(instance, kind, row, "line_number")
+    if kind == "supplier_detail":
+        return _value(instance, kind, row, "supplier"), _value(instance, kind, row, "legal_entity")
     number = _value(instance, kind, row, "number")
     return tuple(number.rpartition("-")[::2]) if kind == "goods_receipt" else (number,)
 
@@ -170,7 +179,7 @@ def _found(instance: Instance, kind: str, company: str, reference: str, row: Row
     content = {name: _value(instance, kind, row, name) for name in columns_of(instance, ENTITY[kind])}
     number = content.get("number") or "-".join(_keys(instance, kind, row))
     common = kind, company, reference, text_of(row, SYS_ID), number
-    if kind == "supplier":
+    if kind in ("supplier", "supplier_detail"):
         return Found(*common, content=content)
     if kind == "purchase_order":
         currency, total = _money(instance, content["amount"])
