@@ -15,8 +15,8 @@ from st_pipelines.credentials.tokens import TokenCache
 from st_pipelines.credentials.vault import Connection
 from st_pipelines.systems.http.auth import ClientCredentials
 from st_pipelines.systems.http.client import HttpClient
+from st_pipelines.systems.http.connection_settings import read_settings, wrong
 from st_pipelines.systems.http.deadline import Timeouts
-from st_pipelines.systems.http.errors import Misconfigured
 from st_pipelines.systems.http.rate import RateGate
 from st_pipelines.systems.servicenow.client import Reading, ServiceNow
 
@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
 def connect(connection: Connection, engine: Engine, keyring: Keyring) -> ServiceNow:
     """A client for one stored connection. Raises ``Misconfigured``; asks nothing yet."""
-    settings = read_settings(connection)
+    settings = _checked(connection)
     base_url = settings.base_url.rstrip("/")
     auth = ClientCredentials(
         connection.name, base_url + TOKEN_PATH, connection.secrets["client_id"], connection.secrets["client_secret"],
@@ -68,21 +68,10 @@ def connect(connection: Connection, engine: Engine, keyring: Keyring) -> Service
                       import_deadline_s=settings.import_deadline_s)  # fmt: skip
 
 
-def read_settings(connection: Connection) -> Settings:
-    """The checked settings of a connection. Raises ``Misconfigured``, naming the setting."""
-    try:
-        settings = msgspec.convert(dict(connection.settings), Settings)
-    except msgspec.ValidationError as error:
-        raise _wrong(connection, f"its settings cannot be used: {error}") from None
-    missing = [name for name in SECRETS if not connection.secrets.get(name)]
-    if missing:
-        raise _wrong(connection, f"it lacks the secret {' and '.join(missing)}")
+def _checked(connection: Connection) -> Settings:
+    settings = read_settings(connection, Settings, SECRETS)
     if not (1 <= settings.page_rows <= 10_000 and 1 <= settings.at_once <= 16):
-        raise _wrong(connection, "page_rows must be 1-10000, at_once 1-16")
+        raise wrong(connection, "page_rows must be 1-10000, at_once 1-16")
     if not (0 <= settings.settle_s <= 3600 and 0 <= settings.overlap_s <= 86_400 and settings.import_deadline_s > 0):
-        raise _wrong(connection, "settle_s must be 0-3600, overlap_s 0-86400, import_deadline_s more than 0")
+        raise wrong(connection, "settle_s must be 0-3600, overlap_s 0-86400, import_deadline_s more than 0")
     return settings
-
-
-def _wrong(connection: Connection, what: str) -> Misconfigured:
-    return Misconfigured(what, connection=connection.name, cure=f"add the connection {connection.name} again")

@@ -1,5 +1,5 @@
-"""Makes the client of a stored connection. Invariant: nothing is guessed; a setting that is missing, unknown or of the
-wrong kind is named before anything is sent.
+"""Makes the client of a stored connection. Invariant: a connection for another tenant than the
+integration's makes none.
 
 Settings: ``tenant``; optional ``base_url`` and ``auth_url`` (production where absent), ``ca_file``,
 ``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``, ``span_records``,
@@ -19,8 +19,8 @@ from st_pipelines.credentials.tokens import TokenCache
 from st_pipelines.credentials.vault import Connection
 from st_pipelines.systems.http.auth import ClientCredentials
 from st_pipelines.systems.http.client import HttpClient
+from st_pipelines.systems.http.connection_settings import read_settings, wrong
 from st_pipelines.systems.http.deadline import Timeouts
-from st_pipelines.systems.http.errors import Misconfigured
 from st_pipelines.systems.http.rate import RateGate
 from st_pipelines.systems.servicetitan.tenant import Reading, ServiceTitan
 
@@ -51,9 +51,9 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 def connect(connection: Connection, engine: Engine, keyring: Keyring, *, tenant: str = "") -> ServiceTitan:
     """``tenant``: the integration's pin, compared with the connection's before anything is sent. Raises
     ``Misconfigured``."""
-    settings = read_settings(connection)
+    settings = _checked(connection)
     if tenant and tenant != settings.tenant:
-        raise _wrong(connection, f"it is for tenant {settings.tenant}, the integration is pinned to tenant {tenant}")
+        raise wrong(connection, f"it is for tenant {settings.tenant}, the integration is pinned to tenant {tenant}")
     secrets, ca_file, private = connection.secrets, settings.ca_file, settings.private_network
     auth = ClientCredentials(
         connection.name, settings.auth_url.rstrip("/") + TOKEN_PATH, secrets["client_id"], secrets["client_secret"],
@@ -77,28 +77,17 @@ def connect(connection: Connection, engine: Engine, keyring: Keyring, *, tenant:
     )  # fmt: skip
 
 
-def read_settings(connection: Connection) -> Settings:
-    """The checked settings of a connection. Raises ``Misconfigured``, naming the setting."""
-    try:
-        settings = msgspec.convert(dict(connection.settings), Settings)
-    except msgspec.ValidationError as error:
-        raise _wrong(connection, f"its settings cannot be used: {error}") from None
-    missing = [name for name in SECRETS if not connection.secrets.get(name)]
-    if missing:
-        raise _wrong(connection, f"it lacks the secret {' and '.join(missing)}")
+def _checked(connection: Connection) -> Settings:
+    settings = read_settings(connection, Settings, SECRETS)
     if not (settings.tenant.isascii() and settings.tenant.isdigit() and len(settings.tenant) < 20):
-        raise _wrong(connection, "its tenant must be the tenant's number")
+        raise wrong(connection, "its tenant must be the tenant's number")
     if not (1 <= settings.page_size <= 5000 and 1 <= settings.look_ahead <= 16 and 0 <= settings.overlap_s <= 86400):
-        raise _wrong(connection, "page_size must be 1-5000, look_ahead 1-16, overlap_s 0-86400")
+        raise wrong(connection, "page_size must be 1-5000, look_ahead 1-16, overlap_s 0-86400")
     if not 0 <= settings.span_records <= 100_000:
-        raise _wrong(connection, "span_records must be 0-100000")
+        raise wrong(connection, "span_records must be 0-100000")
     return settings
 
 
 def rate_scope(app_key: Secret, tenant: str) -> str:
     """One gate per app and tenant, whatever the connection is called; the key itself is not in it."""
     return f"servicetitan|{hashlib.sha256(app_key.reveal().encode()).hexdigest()[:16]}|{tenant}"
-
-
-def _wrong(connection: Connection, what: str) -> Misconfigured:
-    return Misconfigured(what, connection=connection.name, cure=f"add the connection {connection.name} again")
