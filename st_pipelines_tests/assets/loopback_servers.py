@@ -2,15 +2,15 @@
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
+
+from st_pipelines_tests import loopback
 
 
 @dataclass
@@ -54,8 +54,10 @@ def mail_server() -> Iterator[Received]:
                 lines.append(line[1:] if line.startswith(b"..") else line)
             return b"".join(lines)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session) as server:
-        yield from _serving(server, received)
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
+    received.port = server.server_address[1]
+    with loopback.running(server):
+        yield received
 
 
 @contextmanager
@@ -63,35 +65,17 @@ def slack_server() -> Iterator[Received]:
     """Answers ``chat.postMessage`` as Slack does."""
     received = Received()
 
-    class Session(BaseHTTPRequestHandler):
+    class Session(loopback.Talk):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            body = self.content().decode()
             is_json = "json" in self.headers.get("Content-Type", "")
             content = json.loads(body) if is_json else {k: v[0] for k, v in parse_qs(body).items()}
             received.tokens.append(self.headers.get("Authorization", ""))
             if not received.refusing:
                 received.posts.append({"path": self.path, **content})
             answer = {"ok": False, "error": "channel_not_found"} if received.refusing else {"ok": True, "ts": "1.1"}
-            raw = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
+            self.answer(200, json.dumps(answer).encode())
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Session) as server:
-        yield from _serving(server, received)
-
-
-def _serving(server: socketserver.TCPServer, received: Received) -> Iterator[Received]:
-    received.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with loopback.serving(Session) as address:
+        received.port = int(address.rpartition(":")[2])
         yield received
-    finally:
-        server.shutdown()
-        thread.join()

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from st_pipelines_tests import loopback
 from st_pipelines_tests.servicenow.encoded import Term, holds, parse
 
 Row = dict[str, str]
@@ -124,17 +124,15 @@ class Hostile:
 
 @contextmanager
 def serving(hostile: Hostile) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Instance(loopback.Talk):
         def do_GET(self) -> None:
             self._serve("GET", b"")
 
         def do_POST(self) -> None:
-            self._serve("POST", self.rfile.read(int(self.headers["content-length"])))
+            self._serve("POST", self.content())
 
         def do_PATCH(self) -> None:
-            self._serve("PATCH", self.rfile.read(int(self.headers["content-length"])))
+            self._serve("PATCH", self.content())
 
         def _serve(self, method: str, body: bytes) -> None:
             parts = urlsplit(self.path)
@@ -154,8 +152,7 @@ def serving(hostile: Hostile) -> Iterator[str]:
                     return
                 status, headers, said = self._said(method, parts.path, params, body)
             if status == 0:  # dropped after it was taken
-                self.close_connection = True
-                self.connection.close()
+                self.drop()
                 return
             self._answer(status, headers, said)
 
@@ -205,24 +202,8 @@ def serving(hostile: Hostile) -> Iterator[str]:
             self._answer(200, {}, json.dumps(said).encode())
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response_only(status)
-            self.send_header("Date", format_datetime(hostile.clock or datetime.now(UTC), usegmt=True))
-            for name, value in {"Content-Type": "application/json", **headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            date = format_datetime(hostile.clock or datetime.now(UTC), usegmt=True)
+            self.answer(status, body, {"Date": date, **headers})
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with loopback.serving(Instance) as address:
+        yield address

@@ -9,9 +9,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from st_pipelines_tests import loopback
 
 TENANT = "1234567"
 
@@ -108,9 +109,7 @@ def _padded(stamp: object) -> str:
 
 @contextmanager
 def serving(hostile: Hostile) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Tenant(loopback.Talk):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             params = parse_qsl(parts.query, keep_blank_values=True)
@@ -118,12 +117,12 @@ def serving(hostile: Hostile) -> Iterator[str]:
             with hostile.lock:
                 hostile.requests.append(("GET", path, params))
                 status, body = hostile.get(path, params)
-            self._answer(status, body)
+            self.answer(status, body)
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.content()
             if self.path == "/connect/token":
-                self._answer(200, _token(hostile.token_tenant))
+                self.answer(200, _token(hostile.token_tenant))
                 return
             path = urlsplit(self.path).path.partition(f"/tenant/{TENANT}/")[2]
             with hostile.lock:
@@ -131,33 +130,14 @@ def serving(hostile: Hostile) -> Iterator[str]:
                 hostile.bodies.append(body)
                 status, answer = hostile.answer_write(path, body)
             if hostile.drop_writes:
-                self.close_connection = True
-                self.connection.close()
-                return
-            self._answer(status, answer)
+                self.drop()
+            else:
+                self.answer(status, answer)
 
         do_PATCH = do_POST
 
-        def _answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with loopback.serving(Tenant) as address:
+        yield address
 
 
 def _token(tenant: str) -> bytes:

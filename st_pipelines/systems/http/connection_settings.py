@@ -14,8 +14,8 @@ Settings = TypeVar("Settings")
 
 
 def read_settings(connection: Connection, kind: type[Settings], secrets: Sequence[str]) -> Settings:
-    """The connection's settings as ``kind``, a ``msgspec.Struct`` that forbids unknown fields. ``secrets``: which ones it
-    must have. Raises ``Misconfigured``."""
+    """The settings as ``kind``, a ``msgspec.Struct`` that forbids unknown fields. ``secrets``: those there must be.
+    Raises ``Misconfigured``."""
     try:
         settings = msgspec.convert(dict(connection.settings), kind)
     except msgspec.ValidationError as error:

@@ -1,5 +1,5 @@
-"""Makes the client of a stored connection. Invariant: a connection for another tenant than the
-integration's makes none.
+"""Makes the client of a stored connection. Invariant: a connection for another tenant than the integration's
+makes none.
 
 Settings: ``tenant``; optional ``base_url`` and ``auth_url`` (production where absent), ``ca_file``,
 ``private_network``, ``rate_per_s``, ``timeout_s``, ``page_size``, ``look_ahead``, ``overlap_s``, ``span_records``,
