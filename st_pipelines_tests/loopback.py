@@ -11,6 +11,8 @@ class Talk(BaseHTTPRequestHandler):
     """One connection. A subclass says what is answered by ``do_GET`` and its like."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body go out together: apart, the second waits 40 ms for the first to be acknowledged
+    disable_nagle_algorithm = True
 
     def content(self) -> bytes:
         return self.rfile.read(int(self.headers["content-length"]))
