@@ -18,6 +18,7 @@ from st_pipelines.sandbox.servicenow.values import INSTANT
 
 Record = dict[str, Any]
 _JSON = "application/json;charset=UTF-8"
+_BY_NAME = "sys_rest_insert_multiple"  # a record there: column names are taken in place of labels
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -44,7 +45,8 @@ class ImportSets:
         if not isinstance(given, list):
             raise ApiError(400, "Exception while reading request", "records is not a list")
         columns = self._columns(staging)
-        names = {columns[name] if self._settings.now.multiple_labels else name: name for name in columns}
+        labelled = self._settings.now.multiple_labels and not self._rows.find(_BY_NAME, source_table=staging)
+        names = {columns[name] if labelled else name: name for name in columns}
         import_set = self._new_set(staging, request.query_params.get("multi_import_set_id", ""))
         with self._rows.books.transaction():
             for number, one in enumerate(given):

@@ -17,10 +17,11 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ``currency_reading``: a raw currency field shows its amount in dollars, or ``EUR;12.50``. ``unordered``: rows of a
     query without order come as they were made, or differently for each page. ``case_sensitive``: how text compares.
     ``unique_clash_status``: the answer to a unique index. ``keep_import_rows_s``: age at which import rows are cleaned.
-    ``multiple_labels``: ``insertMultiple`` takes column labels (else names). ``multiple_asynchronous``: it answers
-    before the rows are transformed; ``multiple_delay_s`` later (by the sandbox's clock) they are. ``batch_services``:
-    how many requests of a batch are served before the rest is left, 0 = no limit. ``outbound_rows``: approval makes
-    rows in the outbound staging tables. ``rate_window_s``: the length of the hour in which calls are counted.
+    ``multiple_labels``: ``insertMultiple`` takes column labels (else names), but where ``sys_rest_insert_multiple`` has
+    a row of the table. ``multiple_asynchronous``: it answers before the rows are transformed; ``multiple_delay_s``
+    later (by the sandbox's clock) they are. ``batch_services``: how many requests of a batch are served before the rest
+    is left, 0 = no limit. ``outbound_rows``: approval makes rows in the outbound staging tables. ``rate_window_s``: the
+    length of the hour in which calls are counted.
     ``echo``: orders and receipts that were imported go out again (see ``echo``).
     ``url_bytes``: the longest path and query that the way to the instance lets through.
     """
