@@ -136,7 +136,11 @@ def forbidden(path: str) -> Callable[[Pair], Any]:
     return lambda tenant: tenant.out.arm("qad", action="forbidden", count=None, match={"path": f"/{path}$"})
 
 
-INVOICE = "  supplierInvoice:\n    status: assumed\n"
+def unconfirmed(tenant: Pair) -> None:
+    invoice = "  supplierInvoice:\n    status: assumed\n"
+    tenant.edit(BACK, "qad_profile.yaml", f"{invoice}    writes_confirmed: true\n", invoice)
+
+
 IN_QAD = [
     (OUT, forbidden("purchaseOrderReceipts"), "receipt: no permission", "grant the API user's role access"),
     (BACK, forbidden("supplierInvoices"), "supplierInvoice: no permission", "grant the API user's role access"),
@@ -148,8 +152,7 @@ IN_QAD = [
      "receipt fields: the tenant has no field pieces", "in the profile"),
     (OUT, lambda tenant: tenant.edit(OUT, "integration.yaml", "10USA_20USACO", "10USA_99USACO"), "workspace: QAD denies the "
      "API user 10USA_99USACO", "the books are the pinned ones"),
-    (BACK, lambda tenant: tenant.edit(BACK, "qad_profile.yaml", INVOICE + "    writes_confirmed: true\n", INVOICE),
-     "supplierInvoice: assumed and not confirmed", "writes_confirmed: true"),
+    (BACK, unconfirmed, "supplierInvoice: assumed and not confirmed", "writes_confirmed: true"),
 ]  # fmt: skip
 
 
