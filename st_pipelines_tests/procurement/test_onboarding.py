@@ -150,8 +150,8 @@ IN_QAD = [
      "supplierInvoice", "correct the profile"),
     (OUT, lambda tenant: tenant.edit(OUT, "qad_profile.yaml", "quantity: quantityReceived", "quantity: pieces"),
      "receipt fields: the tenant has no field pieces", "in the profile"),
-    (OUT, lambda tenant: tenant.edit(OUT, "integration.yaml", "10USA_20USACO", "10USA_99USACO"), "workspace: QAD denies the "
-     "API user 10USA_99USACO", "the books are the pinned ones"),
+    (OUT, lambda tenant: tenant.edit(OUT, "integration.yaml", "10USA_20USACO", "10USA_99USACO"),
+     "workspace: QAD denies the API user 10USA_99USACO", "the books are the pinned ones"),
     (BACK, unconfirmed, "supplierInvoice: assumed and not confirmed", "writes_confirmed: true"),
 ]  # fmt: skip
 
