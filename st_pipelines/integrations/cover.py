@@ -4,9 +4,13 @@ Invariant: each run looks again at all that waits, whether or not anything new w
 back waits again. Targets that keep no receipts are not asked.
 """
 
+from collections.abc import Callable
+
+from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.cover import CoverSummary, evaluate
+from st_pipelines.posting.summary import PostSummary
 
 
 def look_for_goods(session: Session, context: RunContext) -> CoverSummary:
@@ -18,3 +22,16 @@ def look_for_goods(session: Session, context: RunContext) -> CoverSummary:
         session.engine, context, lambda company, lines: ask(session.target_client, company, lines),
         target=session.integration.target.connection, change=session.target.change,
     )  # fmt: skip
+
+
+def in_turn(session: Session, flow: Flow, context: RunContext, send: Callable[[], PostSummary]) -> PostSummary:
+    """Looks and sends; again, while documents stood behind one of the same order line and are covered now."""
+    if not flow.takes_goods:
+        return send()
+    look, summary = look_for_goods(session, context), send()
+    while look.behind and not summary.stopped:
+        look = look_for_goods(session, context)
+        if not look.covered:
+            break
+        summary = summary.then(send())
+    return summary

@@ -9,7 +9,7 @@ from datetime import date
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import Party
 from st_pipelines.integrations.align_parties import align, record_aligned, stopped_before
-from st_pipelines.integrations.cover import look_for_goods
+from st_pipelines.integrations.cover import in_turn
 from st_pipelines.integrations.event_partitions import local_day, of_our_days
 from st_pipelines.integrations.event_wishes import flows_of
 from st_pipelines.integrations.map_day import FACTS, LAYER, map_partition, part
@@ -63,12 +63,11 @@ def map_and_plan(session: Session, flows: Sequence[Flow], key: str, today: date,
 def send(session: Session, run_id: str, actor: str) -> Sent:
     """Sends what may be sent now, of all flows: a document that waited for these goes out too."""
     sent, settled, differing, stopped = 0, 0, list[str](), list[str]()
-    look_for_goods(session, session.context(run_id, actor))
     for flow in flows_of(session):
-        summary = post(
+        summary = in_turn(session, flow, session.context(run_id, actor), lambda flow=flow: post(  # type: ignore[misc]
             session.engine, session.target, session.integration.name, [flow.name], session.context(run_id, actor),
             mark=session.mark, pinned=session.integration.target.companies, settings=pace(session.target),
-        )  # fmt: skip
+        ))  # fmt: skip
         record_aligned(session, flow, session.context(run_id, actor), ())
         sent, settled = sent + summary.sent, settled + summary.settled
         differing += summary.differing

@@ -13,7 +13,7 @@ from st_pipelines.audit.head import head
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.money import from_minor
 from st_pipelines.integrations.align_parties import align, record_aligned, stopped_before
-from st_pipelines.integrations.cover import look_for_goods
+from st_pipelines.integrations.cover import in_turn
 from st_pipelines.integrations.map_day import FACTS, LAYER, part
 from st_pipelines.integrations.names import names
 from st_pipelines.integrations.planned import Planned, first_to_plan
@@ -69,9 +69,10 @@ def post_days(
         parties |= plan_day(session, flow, key, documents, run_id, actor)
     context = session.context(run_id, actor)
     settings = pace(session.target)
-    look_for_goods(session, context)
-    summary = post(session.engine, session.target, integration.name, [flow.name], context, mark=session.mark,
-                   pinned=integration.target.companies, settings=settings)  # fmt: skip
+    summary = in_turn(session, flow, context, lambda: post(
+        session.engine, session.target, integration.name, [flow.name], context, mark=session.mark,
+        pinned=integration.target.companies, settings=settings,
+    ))  # fmt: skip
     record_aligned(session, flow, context, parties)
     planned.keep()
     return summary, _outcomes(session, flow, days)

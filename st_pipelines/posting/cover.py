@@ -64,11 +64,13 @@ class Wanted:
 
 @dataclass
 class CoverSummary:
-    """``covered``: may be sent as far as goods go; ``waiting``: not; ``renewed``: planned afresh, because their bodies
-    named goods of an earlier look."""
+    """``covered``: may be sent as far as goods go; ``waiting``: not; ``behind``: of these the ones whose goods are
+    there, and that go once an invoice before them has; ``renewed``: planned afresh, because their bodies named goods of
+    an earlier look."""
 
     covered: int = 0
     waiting: int = 0
+    behind: int = 0
     renewed: int = 0
     facts: FactSummary = field(default_factory=FactSummary)
 
@@ -82,6 +84,7 @@ class _Fact:
     key: str
     is_true: bool
     detail: str
+    is_behind: bool = False
 
 
 def evaluate(engine: Engine, context: RunContext, ask: Ask, *, target: str, change: ChangeRule) -> CoverSummary:
@@ -125,11 +128,12 @@ def settle(
             raise Overtaken("another run evaluated the same documents meanwhile")
         rows = _rows(connection, context.integration, look.since)
         known = versions.documents(connection, {row.version_id for row in rows})
-        taken = Counter[Place]()
+        taken, on_its_way = Counter[Place](), set[Place]()
         for row in rows:
             if row.state in ("sending", "unknown", "posted") or row.doubtful:
                 taken.update(_places(row.company, known[row.version_id]))
-        judged = [(row, _verdict(row, known[row.version_id], goods, taken)) for row in _in_turn(rows)]
+                on_its_way.update(_places(row.company, known[row.version_id]) if row.state != "posted" else ())
+        judged = [(row, _verdict(row, known[row.version_id], goods, taken, on_its_way)) for row in _in_turn(rows)]
         # A document may have a stopped posting beside its planned one.
         verdicts = {fact.key: fact for _, fact in sorted(judged, key=lambda one: one[1].is_true)}
         summary.renewed = _renew(engine, connection, context, judged, target, change)
@@ -140,6 +144,7 @@ def settle(
         needs.meet(connection, context.integration, covered, now)
         needs.unmeet(connection, context.integration, verdicts.keys() - covered)
     summary.covered, summary.waiting = len(covered), len(verdicts) - len(covered)
+    summary.behind = sum(fact.is_behind for fact in verdicts.values())
     return summary
 
 
@@ -180,8 +185,11 @@ def _in_turn(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     return sorted(judged, key=lambda row: (row.business_date, row.doc_key, row.posting_id))
 
 
-def _verdict(row: Row[Any], document: MappedDocument, goods: Mapping[Place, Goods], taken: Counter[Place]) -> _Fact:
-    """Takes the goods out of ``taken``'s reach where they cover the whole document, and nothing where they do not."""
+def _verdict(row: Row[Any], document: MappedDocument, goods: Mapping[Place, Goods], taken: Counter[Place],
+             on_its_way: set[Place]) -> _Fact:  # fmt: skip
+    """Takes the goods out of ``taken``'s reach where they cover the whole document, and nothing where they do not. Of
+    an order line one invoice goes at a time: a body names receivers as they are when it is built, and two that are
+    built before either was matched would name the same ones."""
     places = _places(row.company, document)
     if row.state == "held" or row.behind:
         why = "it is held" if row.state == "held" else "an earlier posting of it is not done"
@@ -196,8 +204,12 @@ def _verdict(row: Row[Any], document: MappedDocument, goods: Mapping[Place, Good
         missing = max(Decimal(0), pieces - (there.open - taken[place]) - there.allowance)
         covered = covered and not missing and not there.fault
         said.append(_sentence(place[1], pieces, there, Decimal(taken[place]), missing))
+    if covered and not places.keys().isdisjoint(on_its_way):
+        said.append("another invoice of the same order line goes first")
+        return _Fact(cover_key(row.doc_key), False, "; ".join(said), is_behind=True)
     if covered:
         taken.update(places)
+        on_its_way.update(places)
     return _Fact(cover_key(row.doc_key), covered, "; ".join(said))
 
 

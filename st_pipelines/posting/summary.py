@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from st_pipelines.posting.outcomes import Adopted, Hold, Outdated, Pair
 from st_pipelines.posting.target import NotSent, Posted, Refused
@@ -38,6 +38,14 @@ class PostSummary:
     def clean(self) -> bool:
         """Nothing of these flows is open, unknown, held or differing."""
         return not (self.stopped or self.differing or any(self.left.values()))
+
+    def then(self, later: "PostSummary") -> "PostSummary":
+        """This session and one after it as one: what was done is added up, what is left is the later one's."""
+        added = {
+            one.name: getattr(self, one.name) + getattr(later, one.name) for one in fields(self)
+            if one.name not in ("left", "stopped", "unknown")
+        }  # fmt: skip
+        return PostSummary(**added, left=later.left, stopped=later.stopped, unknown=later.unknown)
 
     def count(self, pairs: Iterable[Pair]) -> bool:
         """Adds recorded outcomes; gives whether any of them may let another posting go on."""

@@ -120,6 +120,23 @@ def test_two_invoices_never_take_the_same_goods_and_the_order_is_fixed(here: Com
     assert here.run().posted == 1 and here.matched() == [12]
 
 
+def test_invoices_of_one_order_line_go_one_after_the_other_and_name_receivers_of_their_own(here: Company) -> None:
+    """Built at the same time, both would name the oldest receiver, and QAD would refuse the second."""
+    order = here.house.order()
+    for _ in range(2):
+        here.house.receive(order, 5)
+    here.plan(here.house.take(1, (order, 1, "5", "3.00")), here.house.take(2, (order, 1, "5", "3.00")))
+    first = here.look()
+    assert (first.covered, first.behind) == (1, 1)
+    assert "another invoice of the same order line goes first" in here.why()[0]
+    assert here.send().posted == 1
+    second = here.look()
+    assert (second.covered, second.behind) == (1, 0)
+    assert here.send().posted == 1 and here.matched() == [10]
+    assert [(row.state, row.attempt) for row in rows(here.engine)] == [("posted", 1), ("posted", 1)]
+    prove(here.engine)
+
+
 def test_a_reversal_before_sending_takes_it_back_into_waiting(here: Company) -> None:
     order = here.house.order()
     here.house.receive(order, 5)
