@@ -114,7 +114,7 @@ def _target(life: dict[str, Any]) -> list[RenderableType]:
 def _trail(life: dict[str, Any]) -> list[RenderableType]:
     events = [
         (e["n"], e["recorded_at"], e["event"], e["content"].get("actor", ""), e["content"].get("run_id", ""),
-         e["content"].get("why") or e["content"].get("reason") or "")
+         e["content"].get("why") or e["content"].get("reason") or e["content"].get("detail") or "")
         for e in life["events"]
     ]  # fmt: skip
     headings = ("event", "when", "what", "by", "run", "why")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, and_, or_, select
 
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import (
@@ -22,7 +22,8 @@ from st_pipelines.database.schema import (
 class Life:
     """All in order. ``versions``: with the mapped document as JSON values (amounts as text). ``postings``: every column
     but the body (its digest is there), with ``needs``, ``control`` and ``marks`` (what the source was told of it).
-    ``events``: with their number and content. Instants are microseconds since 1970 UTC, amounts whole minor units."""
+    ``events``: with their number and content, those of the facts that it needs among them. Instants are
+    microseconds since 1970 UTC, amounts whole minor units."""
 
     doc_key: str
     versions: tuple[Mapping[str, Any], ...]
@@ -53,8 +54,11 @@ def life(engine: Engine, integration: str, doc_key: str) -> Life:
             ).mappings()]  # fmt: skip
             for row in postings:
                 row[name] = [each for each in found if each["posting_id"] == row["posting_id"]]
+        needed = sorted({each["needs"] for row in postings for each in row["needs"]})
         events = [dict(row) | {"content": msgspec.json.decode(row["content"])} for row in connection.execute(
-            select(audit_event).where(audit_event.c.doc_key == doc_key).order_by(audit_event.c.n)
+            select(audit_event).where(or_(audit_event.c.doc_key == doc_key, and_(
+                audit_event.c.event == "fact", audit_event.c.doc_key.in_(needed)
+            ))).order_by(audit_event.c.n)
         ).mappings()]  # fmt: skip
     mine = tuple(event for event in events if event["content"].get("integration", integration) == integration)
     return Life(doc_key, tuple(versions), tuple(postings), mine)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, bindparam, text
 
 from st_pipelines.database.engine import now_us, reading
+from st_pipelines.documents.bill import COVERED
 from st_pipelines.posting.needs import chunks
 from st_pipelines.posting.standing import Standing, standing
 
@@ -99,6 +100,8 @@ class _Reasons:
         return self._of(key, frozenset())
 
     def _of(self, key: str, followed: frozenset[str]) -> Reason:
+        if key.endswith(COVERED):
+            return _goods(self._facts.get(key))
         one = self._known.get(key)
         if one is None and key in self._facts:
             return Reason("fact", f"it has not come about: {self._facts[key] or 'nothing is known of it'}",
@@ -113,6 +116,14 @@ class _Reasons:
         why, cure = _SENTENCES.get(one.state, ("it is {state}", "Run again."))
         values = {"key": key, "reason": one.reason or "no reason was given", "state": one.state.replace("_", " ")}
         return Reason(one.state, why.format_map(values), cure.format_map(values))
+
+
+def _goods(detail: str | None) -> Reason:
+    """``detail``: what the last look into the target's books saw of each order line."""
+    if detail is None:
+        return Reason("fact", "nobody has looked for its goods yet", "Run again: each run looks.")
+    cure = "It goes out by itself once the books show them as received; else ask who receives them."
+    return Reason("fact", f"its goods are not all there: {detail}", cure)
 
 
 _IN_SOURCE = "take {key} off the waiting document in the source (apply the payment elsewhere)"

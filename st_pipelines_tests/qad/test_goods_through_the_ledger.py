@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.cover import CoverSummary, evaluate, settle, wanted
+from st_pipelines.posting.life import life
 from st_pipelines.posting.plan import plan_documents
 from st_pipelines.posting.poster import post
 from st_pipelines.posting.settings import PostSettings
@@ -58,7 +59,9 @@ class Company:
         return [row["supplierInvoiceReference"] for row in self.tenant.state("supplier_invoices")]
 
     def why(self) -> list[str]:
-        return [wait.reason.why.removeprefix("it has not come about: ") for wait in waits(self.engine, INTEGRATION)]
+        return [
+            wait.reason.why.removeprefix("its goods are not all there: ") for wait in waits(self.engine, INTEGRATION)
+        ]
 
 
 @contextmanager
@@ -87,10 +90,17 @@ def test_an_invoice_before_its_goods_waits_and_clears_at_first_try(here: Company
     assert [(row.state, row.attempt) for row in rows(here.engine)] == [("posted", 1)]
     assert here.matched() == [10] and here.run(bill).sent == 0
     prove(here.engine)
+    looks = [
+        event["content"] for event in life(here.engine, INTEGRATION, bill.doc_key).events if event["event"] == "fact"
+    ]
+    assert [look["is_true"] for look in looks] == [False, False, True]
+    assert looks[-1]["detail"] == f"order {order} line 1: 10 invoiced, 10 received, 0 already matched"
 
 
 def test_an_order_line_that_qad_lacks_is_named(here: Company) -> None:
-    here.run(here.house.take(1, ("P0009999", 3, "1", "3.00")))
+    here.plan(here.house.take(1, ("P0009999", 3, "1", "3.00")))
+    assert [wait.reason.why for wait in waits(here.engine, INTEGRATION)] == ["nobody has looked for its goods yet"]
+    here.run()
     assert here.why() == ["order P0009999 line 3: 1 invoiced, 10USA has no order P0009999 line 3"]
 
 
@@ -262,7 +272,7 @@ def test_a_lost_answer_doubles_nothing(here: Company, action: str) -> None:
     prove(here.engine)
 
 
-def test_the_ledger_says_how_many_went_through_at_first_try(here: Company) -> None:
+def test_facts_say_what_was_seen_of_covered_ones_too(here: Company) -> None:
     assert _facts(here.engine) == []
     order = here.house.order()
     here.house.receive(order, 3)
