@@ -108,6 +108,9 @@ class Options(_Strict):
     mark_exported: bool = Field(
         default=False, description="whether the source is told of each document that stands in the books"
     )
+    tell_holds: bool = Field(
+        default=False, description="whether the source is told why a document waits, is held or was refused"
+    )
     journal_sync: bool = Field(
         default=False, description="whether the source's journal entries are told what stands in the books"
     )

@@ -21,7 +21,7 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.order_lines import OrderLineStanding
 from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.posting.target import Target
+from st_pipelines.posting.target import Found, Target
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.frames import MappedFrames
@@ -131,11 +131,22 @@ class EventSide:
 @dataclass(frozen=True)
 class Mark:
     """One document that the source is to mark as exported. ``external_id``: what the books call it. ``told``: every
-    external id that the source may have been told for it before."""
+    external id that the source may have been told for it before. ``values``: what else it is told, by names that the
+    side understands (``Marking.values``)."""
 
     doc_key: str
     external_id: str
     told: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One document that is not in the books: ``waiting``, ``held`` or ``refused``, and why, for people there."""
+
+    doc_key: str
+    state: str
+    reason: str
 
 
 class Marked(Protocol):
@@ -152,10 +163,14 @@ class Marking:
     """How a source is told that its documents are in the books. Asking twice changes nothing.
 
     ``send``: (client, entity, marks) -> one result for each, in order; raises ``SystemFault`` where nothing was sent.
-    ``not_marked``: (entity, its tables of one day, integration) -> keys of documents that it shows as not exported."""
+    ``not_marked``: (entity, its tables of one day, integration) -> keys of documents that it shows as not exported.
+    ``values``: what the source is told of a document as the target holds it now; None: its number alone. ``note``:
+    (client, entity, notes) -> as ``send``, for what is not in the books (``options.tell_holds``)."""
 
     send: Callable[[Any, str, Sequence[Mark]], Sequence[Marked]]
     not_marked: Callable[[str, Tables, Integration], Sequence[str]]
+    values: Callable[[Found], Mapping[str, str]] | None = None
+    note: Callable[[Any, str, Sequence[Note]], Sequence[Marked]] | None = None
 
 
 @dataclass(frozen=True)

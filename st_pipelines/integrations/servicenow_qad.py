@@ -41,13 +41,14 @@ ROAD = Road(
     source=servicenow_source.SOURCE,
     target=qad.TARGET,
     tables=INVOICED,
-    options=frozenset({"currencies", "control_accounts", "rounding", "mark_exported"}),
+    options=frozenset({"currencies", "control_accounts", "rounding", "mark_exported", "tell_holds"}),
     needs=("control_accounts.payable", "control_accounts.received", "rounding"),
     flows=(
         Flow(
             "supplier_invoices", "Approved supplier invoices and credit memos; those of an order wait for its goods.",
             reads=("invoices",), joins=("target_gl_accounts", "target_cost_centers", "target_sub_accounts"),
             map=_invoices, kinds=("supplier_invoice",), reconciled_kinds=("supplier_invoice",), takes_goods=True,
+            marks="invoices",
         ),
     ),
 )  # fmt: skip

@@ -7,10 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from st_pipelines.documents.keys import LONGEST_PART
 from st_pipelines.integrations.registry import BrokenIntegration, Integration
-from st_pipelines.integrations.road import ExtractedDay, Finding, Opened, SourceEntity, SourceSide, Tables, Windows
+from st_pipelines.integrations.road import (
+    ExtractedDay,
+    Finding,
+    Mark,
+    Marked,
+    Marking,
+    Note,
+    Opened,
+    SourceEntity,
+    SourceSide,
+    Tables,
+    Windows,
+    last_part,
+)
+from st_pipelines.posting.target import Found
 
 if TYPE_CHECKING:
     from st_pipelines.store.files import Store
+    from st_pipelines.systems.servicenow.invoice_answers import InvoiceAnswers
 
 DAILY = (
     SourceEntity("invoices", "Supplier invoices from approval on of which the header or a line changed that day, with "
@@ -62,6 +77,44 @@ def _no_ids(entity: str, tables: Tables) -> Sequence[str]:
     return ()
 
 
+def _values(found: Found) -> Mapping[str, str]:
+    """What stands in the books, by the names of the profile. Without a match nothing is matched, varies or is held."""
+    content, nothing = found.content, "0"
+    matched, hold = content.get("matched", nothing), content.get("hold", nothing)
+    result = "On hold" if hold.strip("0.") else "Matched" if matched.strip("0.") else "Posted"
+    return {
+        "voucher": found.number, "posting_date": found.business_date.isoformat() if found.business_date else "",
+        "result": result, "matched_amount": matched, "variance_amount": content.get("variance", nothing),
+        "hold_amount": hold, "message": "",
+    }  # fmt: skip
+
+
+def _send(instance: Any, entity: str, marks: Sequence[Mark]) -> Sequence[Marked]:
+    told = _answers(instance).posted({last_part(one.doc_key): one.values for one in marks})
+    return [told[last_part(one.doc_key)] for one in marks]
+
+
+def _note(instance: Any, entity: str, notes: Sequence[Note]) -> Sequence[Marked]:
+    from st_pipelines.systems.servicenow.invoice_answers import ROW
+
+    named = [(ROW if ":invoice_row:" in one.doc_key else "") + last_part(one.doc_key) for one in notes]
+    told = _answers(instance).open({name: (one.state, one.reason) for name, one in zip(named, notes, strict=True)})
+    return [told[name] for name in named]
+
+
+def _answers(instance: Any) -> "InvoiceAnswers":
+    from st_pipelines.systems.servicenow.invoice_answers import InvoiceAnswers
+    from st_pipelines.systems.servicenow.procurement import Procurement
+
+    return InvoiceAnswers(Procurement(instance.client, instance.profile, instance.proof))
+
+
+def _not_told(entity: str, tables: Tables, integration: Integration) -> Sequence[str]:
+    from st_pipelines.systems.servicenow.invoice_documents import not_told
+
+    return not_told(tables, integration.source.tenant)
+
+
 def _ping(instance: Any, integration: Integration) -> list[Finding]:
     """What is read of approved invoices, and the columns into which their results are written."""
     from st_pipelines.integrations.servicenow import findings
@@ -76,5 +129,5 @@ def _ping(instance: Any, integration: Integration) -> list[Finding]:
 SOURCE = SourceSide(
     system="servicenow", daily=DAILY, reference={}, connect=_connect, extract_days=_extract_days,
     extract_reference=_no_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
-    pins=("tenant", "profile"), longest_id=LONGEST_PART,
+    marking=Marking(_send, _not_told, _values, _note), pins=("tenant", "profile"), longest_id=LONGEST_PART,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import extraction
-from st_pipelines.integrations.road import Flow, Mark, Marking
+from st_pipelines.integrations.road import Flow, Mark, Marking, Note
 from st_pipelines.integrations.session import Session
 from st_pipelines.posting import told
 from st_pipelines.posting.context import RunContext
@@ -27,11 +27,13 @@ BLOCK = 50  # documents that are asked about together: as many as one list of id
 
 @dataclass
 class WriteBack:
-    """One run over one flow. ``said``: answers by kind. ``days``: documents by state, of each day asked for.
+    """One run over one flow. ``said``: answers by kind; ``noted``: the same to notes of what is not in the books.
+    ``days``: documents by state, of each day asked for.
     ``stopped``: why the run ended early; empty = everything that was due was asked."""
 
     flow: str
     said: Counter[Said] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
     days: dict[date, Mapping[str, int]] = field(default_factory=dict)
     stopped: str = ""
 
@@ -48,7 +50,12 @@ class WriteBack:
             *([self.stopped] if self.stopped else []),
             *([f"{unknown} documents, whose answer is not known; the next run asks again"] if unknown else []),
             *([f"{refused} documents, which it refuses; see st-pipelines marks list"] if refused else []),
+            *([f"why {unsaid} documents are not in the books"] if (unsaid := self._unsaid) else []),
         ]
+
+    @property
+    def _unsaid(self) -> int:
+        return sum(self.noted[state] for state in ("unknown", "refused", "not_sent"))
 
 
 def marked_flows(session: Session, flows: Sequence[Flow]) -> list[Flow]:
@@ -70,8 +77,10 @@ def write_back(session: Session, flow: Flow, days: Sequence[date], run_id: str, 
     client = session.source  # opened before any question is on record: a missing key leaves nothing unknown
     plan_marks(session.engine, context, flow.name, flow.marks)
     while not done.stopped and (questions := ask(session.engine, context, flow.name, BLOCK)):
-        answers = _asked(client, marking, flow, questions, done)
+        answers = _asked(session, client, marking, flow, questions, done)
         done.said += record(session.engine, context, answers)
+    if not done.stopped and session.integration.options.tell_holds:
+        _note(session, client, marking, flow, done)
     of_day = told.counts(session.engine, session.integration.name, flow.name) if days else {}
     done.days = {day: of_day.get(day.isoformat(), told.NONE) for day in days}
     return done
@@ -86,16 +95,62 @@ def refusals(session: Session, flow: Flow) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _asked(client: Any, marking: Marking, flow: Flow, questions: Sequence[Question], done: WriteBack) -> list[Answer]:
-    wanted = [Mark(one.doc_key, one.external_id, one.told) for one in questions]
+def _asked(
+    session: Session, client: Any, marking: Marking, flow: Flow, questions: Sequence[Question], done: WriteBack
+) -> list[Answer]:
     try:
-        said = marking.send(client, flow.marks, wanted)
+        values, gone = _values(session, marking, questions)
+        asked = [one for one in questions if one.doc_key not in gone]
+        wanted = [Mark(one.doc_key, one.external_id, one.told, values.get(one.doc_key, {})) for one in asked]
+        said = marking.send(client, flow.marks, wanted) if wanted else ()
     except SystemFault as fault:  # the records could not be read, so nothing was sent
         done.stopped = str(fault)
         return [Answer(one, "not_sent", str(fault)) for one in questions]
     unsent = [one.reason for one in said if one.state == "not_sent"]
     done.stopped = unsent[0] if unsent else ""
-    return [Answer(one, what.state, what.reason) for one, what in zip(questions, said, strict=True)]
+    answers = [Answer(one, what.state, what.reason) for one, what in zip(asked, said, strict=True)]
+    return [*answers, *(Answer(one, "refused", gone[one.doc_key]) for one in questions if one.doc_key in gone)]
+
+
+def _values(
+    session: Session, marking: Marking, questions: Sequence[Question]
+) -> tuple[Mapping[str, Mapping[str, str]], Mapping[str, str]]:
+    """What the source is told of each, as the target holds it at this moment; and why of some it is told nothing.
+    Raises what the target raises on doubt."""
+    if marking.values is None:
+        return {}, {}
+    values: dict[str, Mapping[str, str]] = {}
+    gone: dict[str, str] = {}
+    groups: dict[tuple[str, str], list[Question]] = {}
+    for one in questions:
+        groups.setdefault((one.kind, one.company), []).append(one)
+    for (kind, company), group in groups.items():
+        found = session.target.find(kind, company, [one.external_ref for one in group])
+        for one in group:
+            held = found.get(one.external_ref, ())
+            if len(held) == 1:
+                values[one.doc_key] = marking.values(held[0])
+            else:
+                gone[one.doc_key] = (
+                    f"{company} holds {len(held)} documents under {one.external_ref}: look at them there"
+                )
+    return values, gone
+
+
+def _note(session: Session, client: Any, marking: Marking, flow: Flow, done: WriteBack) -> None:
+    """Why documents are not in the books. Nothing of it is in the ledger: it says again whatever the source does not
+    show, so a note that was lost is written by the next run."""
+    if marking.note is None:
+        return
+    open_ = told.not_in_books(session.engine, session.integration.name, flow.name)
+    notes = [Note(doc_key, state, reason) for doc_key, (state, reason) in open_.items()]
+    for start in range(0, len(notes), BLOCK):
+        try:
+            said = marking.note(client, flow.marks, notes[start : start + BLOCK])
+        except SystemFault as fault:
+            done.stopped = str(fault)
+            return
+        done.noted.update(one.state for one in said)
 
 
 def _find_fallen_back(session: Session, marking: Marking, flow: Flow, day: date, context: RunContext) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, text
 
 from st_pipelines.database.engine import reading
+from st_pipelines.posting.waiting import waits
 from st_pipelines.posting.write_back import STATES
 
 # By the newest posting of each document; what was never planned as a mark is due as well once it is read back.
@@ -31,6 +32,13 @@ _told = text("""
 SELECT DISTINCT w.doc_key FROM write_back w JOIN posting p ON p.posting_id = w.posting_id
 WHERE w.integration = :integration AND w.entity = :entity AND p.partition_key = :day AND w.asked_at IS NOT NULL
 ORDER BY w.doc_key""")
+
+_outside = text("""
+SELECT p.doc_key, p.state, p.reason FROM posting p
+WHERE p.integration = :integration AND p.flow = :flow AND p.state IN ('held', 'rejected')
+AND NOT EXISTS (SELECT 1 FROM posting q WHERE q.integration = p.integration AND q.doc_key = p.doc_key
+  AND q.seq > p.seq AND q.state <> 'superseded')
+ORDER BY p.doc_key""")
 
 NONE: Mapping[str, int] = dict.fromkeys(STATES, 0)
 
@@ -74,6 +82,19 @@ def open_marks(engine: Engine, integration: str, flow: str = "") -> list[OpenMar
     with reading(engine) as connection:
         rows = connection.execute(_open, {"integration": integration, "flow": flow})
         return [OpenMark(**row._mapping) for row in rows]
+
+
+def not_in_books(engine: Engine, integration: str, flow: str) -> dict[str, tuple[str, str]]:
+    """Documents of the flow that do not stand in the target as the source has them: ``waiting``, ``held`` or
+    ``refused``, and why, by document key."""
+    with reading(engine) as connection:
+        rows = connection.execute(_outside, {"integration": integration, "flow": flow}).all()
+    found = {row.doc_key: ("held" if row.state == "held" else "refused", row.reason) for row in rows}
+    for wait in waits(engine, integration):
+        if wait.flow == flow:
+            before = f"{found[wait.doc_key][1]}; " if wait.doc_key in found else ""
+            found[wait.doc_key] = ("waiting", f"{before}{wait.reason.why}")
+    return found
 
 
 def told_of(engine: Engine, integration: str, entity: str, partition_key: str) -> list[str]:

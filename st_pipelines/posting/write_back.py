@@ -36,7 +36,8 @@ _new = text(f"""SELECT p.posting_id, p.doc_key, p.target_id, p.target_number FRO
 WHERE NOT EXISTS (SELECT 1 FROM write_back w WHERE w.integration = p.integration AND w.doc_key = p.doc_key
   AND w.posting_id = p.posting_id)
 AND {_STANDS} ORDER BY p.posting_id LIMIT {_BATCH}""")
-_askable = text(f"""SELECT w.write_back_id, w.posting_id, w.doc_key, w.entity, w.external_id, w.attempts
+_askable = text(f"""SELECT w.write_back_id, w.posting_id, w.doc_key, w.entity, w.external_id, w.attempts, p.kind,
+  p.company, p.external_ref
 FROM write_back w JOIN posting p ON p.posting_id = w.posting_id WHERE {_STANDS}
 AND w.state IN ('due', 'refused', 'unknown') AND w.not_before <= :now AND w.run_id <> :asking
 ORDER BY w.write_back_id LIMIT :limit""")
@@ -81,7 +82,7 @@ _EVENTS: Mapping[Said, tuple[str, str]] = {  # what the source said -> state, ev
 @dataclass(frozen=True, slots=True)
 class Question:
     """One document that the source is being asked to mark. ``told``: every external id that it may have been told for
-    this document so far, in order."""
+    this document so far, in order. ``kind``, ``company``, ``external_ref``: by which the target is asked for it."""
 
     write_back_id: int
     posting_id: int
@@ -90,6 +91,9 @@ class Question:
     external_id: str
     attempts: int
     told: tuple[str, ...]
+    kind: str = ""
+    company: str = ""
+    external_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ def _questions(connection: Connection, context: RunContext, rows: Sequence[Any])
         told.setdefault(row.doc_key, {})[row.external_id] = None
     return [
         Question(row.write_back_id, row.posting_id, row.doc_key, row.entity, row.external_id, row.attempts + 1,
-                 tuple(told.get(row.doc_key, ())))
+                 tuple(told.get(row.doc_key, ())), row.kind, row.company, row.external_ref)
         for row in rows
     ]  # fmt: skip
 
