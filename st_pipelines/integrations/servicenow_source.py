@@ -33,9 +33,6 @@ DAILY = (
                  ("invoices", "invoice_lines", "invoices_unreadable")),
 )  # fmt: skip
 
-# Our names of the columns that a result is written to; a tenant may have some of them only.
-TOLD = ("voucher", "posting_date", "result", "matched_amount", "variance_amount", "hold_amount", "message")
-
 
 def _connect(opened: Opened) -> Any:
     from st_pipelines.systems.servicenow.connect import connect
@@ -118,10 +115,12 @@ def _not_told(entity: str, tables: Tables, integration: Integration) -> Sequence
 def _ping(instance: Any, integration: Integration) -> list[Finding]:
     """What is read of approved invoices, and the columns into which their results are written."""
     from st_pipelines.integrations.servicenow import findings
+    from st_pipelines.systems.servicenow.invoice_answers import TOLD
     from st_pipelines.systems.servicenow.needs import Needs
 
     options, road = integration.options, "outbound_" if instance.profile.invoices.road == "outbound" else ""
-    tells = {f"{road}invoices": TOLD} if options.mark_exported else {}
+    told = (*TOLD, "state") if road else TOLD  # the state of an outbound row is ours to move
+    tells = {f"{road}invoices": told} if options.mark_exported else {}
     reads = [f"{road}invoices", f"{road}invoice_lines"]
     return findings(instance, Needs(reads, (), tells, {options.currency, *options.currencies}))
 
