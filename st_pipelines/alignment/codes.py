@@ -89,8 +89,8 @@ def not_taken(one: Wanted, sent: Code, instead: str) -> Wanted:
     """A side that was written to and held something else afterwards is not written to again with the same."""
     if one.hold is not None or (sent.name, sent.is_active) != (one.name, one.is_active):
         return one
-    cure = ("See which right, rule or transform map drops or changes it there; then st-pipelines holds release, with "
-            "--by and --reason, sends it once more.")  # fmt: skip
+    cure = ("See which right, rule, transform map or column length drops or changes it there; then save the record "
+            "there once more: the next run writes to it again.")  # fmt: skip
     return replace(one, hold=Hold(NOT_TAKEN, one.code, f"it was written and reads back otherwise: {instead}", cure))
 
 

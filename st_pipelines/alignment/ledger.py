@@ -79,8 +79,9 @@ def held_for_alignment(engine: Engine, integration: str, flow: str) -> list[Mapp
 
 # Codes that wait for a person, and codes that were written and read back otherwise.
 _held_codes = text(
-    "SELECT p.doc_key FROM posting p WHERE p.integration = :integration AND p.flow = :flow AND p.state = 'held' "
-    "AND p.attempt = 0 AND p.reason_code LIKE 'code.%'"
+    "SELECT p.doc_key, v.document FROM posting p JOIN document_version v ON v.version_id = p.version_id "
+    "WHERE p.integration = :integration AND p.flow = :flow AND p.state = 'held' AND p.attempt = 0 "
+    "AND p.reason_code LIKE 'code.%'"
 )
 _not_taken = text(
     "SELECT p.doc_key, p.reason, v.document FROM posting p JOIN document_version v ON v.version_id = p.version_id "
@@ -90,10 +91,11 @@ _not_taken = text(
 )
 
 
-def held_codes(engine: Engine, integration: str, flow: str) -> set[str]:
-    """Codes whose newest posting alignment has stopped."""
+def held_codes(engine: Engine, integration: str, flow: str) -> dict[str, str]:
+    """Codes whose newest posting alignment has stopped, and the version of the record that they were held against."""
     with reading(engine) as connection:
-        return set(connection.execute(_held_codes, {"integration": integration, "flow": flow}).scalars())
+        rows = connection.execute(_held_codes, {"integration": integration, "flow": flow}).all()
+    return {row.doc_key: canonical.decode(bytes(row.document)).replaces for row in rows}
 
 
 def not_taken(engine: Engine, integration: str, flow: str) -> dict[str, tuple[Code, str]]:

@@ -11,6 +11,7 @@ import typer
 
 from st_pipelines.cli import (
     audit,
+    codes,
     connections,
     database,
     demo,
@@ -47,6 +48,7 @@ app.add_typer(documents.app, name="documents")
 app.add_typer(holds.app, name="holds")
 app.add_typer(marks.app, name="marks")
 app.add_typer(parties.app, name="parties")
+app.add_typer(codes.app, name="codes")
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")

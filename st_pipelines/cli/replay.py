@@ -3,6 +3,7 @@
 Invariant: more than one document is only listed until ``--yes`` is said; what is not refused is told and left alone.
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -32,14 +33,17 @@ def replay(
     flow: Annotated[str, typer.Option("--flow", help="Only of this flow.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; more than one document is only listed without.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list, also a single document.")] = False,
+    back: Annotated[bool, typer.Option("--back", help="Of what goes to the source: parties, codes.")] = False,
     integration: Integration = "",
 ) -> Answer:
     """Plan refused documents again, after one look at the target for all of them. The next run sends them."""
+    from st_pipelines.integrations.way_back import way_back
     from st_pipelines.posting.replay import choose, replay_all
 
     if not (keys or first or run or code or flow):
         raise Usage("say which documents: keys, or --from/--to, --run, --code, --flow")
-    name = opened.integration(integration).name
+    named = opened.integration(integration)
+    name = named.back if back else named.name
     with opened.ledger() as engine:
         chosen = choose(engine, name, keys=keys or (), first=_day(first, "--from"), last=_day(last, "--to"),
                         run_id=run, code=code, flow=flow)  # fmt: skip
@@ -48,9 +52,10 @@ def replay(
         return _listed(name, chosen, None)
     if not by.strip() or not reason.strip():
         raise Usage("a replay needs the name of who asks and the reason: --by NAME --reason TEXT")
-    with opened.session(name) as session:
-        context = session.context(f"replay-{uuid4().hex[:12]}", actor())
-        done = replay_all(session.engine, session.target, context, going, by=by, reason=reason)
+    with opened.session(named.name) as session:
+        context = replace(session.context(f"replay-{uuid4().hex[:12]}", actor()), integration=name)
+        way = way_back(session) if back else None
+        done = replay_all(session.engine, way.target if way else session.target, context, going, by=by, reason=reason)
     outcomes = {each.chosen.posting_id: each for each in done}
     return _listed(name, chosen, outcomes)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from st_pipelines.alignment import ledger
 from st_pipelines.alignment.codes import Aligned, Difference, Owners, Wanted, align, not_taken
-from st_pipelines.documents.codes import KINDS, Code, CodeRecord
+from st_pipelines.documents.codes import KINDS, Code
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.integrations.post_days import pace
 from st_pipelines.integrations.road import CodeSide
@@ -56,47 +56,65 @@ class _Way:
     target: Target
     named: CodeSide
     knows_all: bool  # every code gets a document, because others wait for it
+    option: str = ""  # of the command that plans a refused one again
 
 
 def align_codes(session: Session, name: str, run_id: str, actor: str) -> CodesDone:
     """One pass over one list. Raises ``NotReady`` where integration.yaml does not name it, and whatever a side raises
     that cannot be read whole: then nothing was written."""
-    rules = session.integration.codes.get(name)  # type: ignore[call-overload]
-    source, target = session.road.source.codes, session.road.target.codes
-    if rules is None or source is None or target is None:
-        raise NotReady(f"{session.integration.name}: integration.yaml has no codes.{name}")
-    owners = Owners(
-        rules.fields.get("name", "source"), rules.fields.get("active", "source"), rules.create_in_source, rules.apart
-    )
-    there, back = _ways(session, source, target)
-    kind, sent, stopped, differing = KINDS[name], [0, 0], list[str](), list[str]()
-
-    def look() -> tuple[list[CodeRecord], list[CodeRecord], Aligned]:
-        mine = list(source.read(session.source, kind))
-        theirs = list(target.read(session.target_client, kind))
-        return mine, theirs, align(mine, theirs, owners)
-
-    mine, theirs, found = look()
+    lists, sent, stopped, differing = _Lists(session, name), [0, 0], list[str](), list[str]()
+    there, back = lists.ways
+    lists.look()
     for place, way in ((1, back), (0, there)):  # what is made in the source is known there when the target hears of it
-        wanted = found.in_source if way is back else found.in_target
-        if way is back and name not in source.takes:
+        if way is back and name not in lists.source.takes:
             continue
         context = RunContext(way.integration, run_id, actor, session.mapping.version)
-        _plan(session, way, context, name, wanted)
+        _plan(session, way, context, name, lists.found.in_source if way is back else lists.found.in_target)
         done = post(session.engine, way.target, way.integration, [name], context, mark=session.mark,
                     pinned=[way.company], settings=pace(way.target))  # fmt: skip
         sent[place] = done.sent
         stopped += [done.stopped] if done.stopped else []
         differing += done.differing
         if done.sent or done.settled:
-            mine, theirs, found = look()
-    stuck = [(way, ledger.stuck_codes(session.engine, way.integration, name)) for way in (there, back)]
-    differences = [_with_reason(session, one, kind, stuck) for one in found.differences]
-    waiting = sum(bool(one.hold) for side in (found.in_target, found.in_source) for one in side.values())
-    return CodesDone(
-        name, (sum(one.is_active for one in mine), sum(one.is_active for one in theirs)), found.pairs, sent[0], sent[1],
-        waiting, "; ".join(stopped), tuple(differing), differences,
-    )  # fmt: skip
+            lists.look()
+    return lists.said(sent=sent[0], sent_back=sent[1], stopped="; ".join(stopped), differing=tuple(differing))
+
+
+def compare_codes(session: Session, name: str) -> CodesDone:
+    """The same without a write: what differs now, and what the ledger says of it."""
+    lists = _Lists(session, name)
+    lists.look()
+    return lists.said()
+
+
+class _Lists:
+    """One list of both sides, as it was last looked at."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        rules = next((rules for each, rules in session.integration.codes.items() if each == name), None)
+        source, target = session.road.source.codes, session.road.target.codes
+        if rules is None or source is None or target is None:
+            raise NotReady(f"{session.integration.name}: integration.yaml has no codes.{name}")
+        self.session, self.name, self.kind, self.source, self.target = session, name, KINDS[name], source, target
+        self.owners = Owners(rules.fields.get("name", "source"), rules.fields.get("active", "source"),
+                             rules.create_in_source, rules.apart)  # fmt: skip
+        self.ways = _ways(session, source, target)
+        self.active, self.found = (0, 0), Aligned()
+
+    def look(self) -> None:
+        mine = list(self.source.read(self.session.source, self.kind))
+        theirs = list(self.target.read(self.session.target_client, self.kind))
+        self.active = sum(one.is_active for one in mine), sum(one.is_active for one in theirs)
+        self.found = align(mine, theirs, self.owners)
+
+    def said(self, *, sent: int = 0, sent_back: int = 0, stopped: str = "", differing: tuple[str, ...] = ()
+             ) -> CodesDone:  # fmt: skip
+        stuck = [(way, ledger.stuck_codes(self.session.engine, way.integration, self.name)) for way in self.ways]
+        differences = [_with_reason(self.session, one, self.kind, stuck) for one in self.found.differences]
+        sides = (self.found.in_target, self.found.in_source)
+        held = sum(bool(one.hold) for side in sides for one in side.values())
+        return CodesDone(self.name, self.active, self.found.pairs, sent, sent_back, held, stopped, differing,
+                         differences)  # fmt: skip
 
 
 def _with_reason(
@@ -104,9 +122,10 @@ def _with_reason(
 ) -> Difference:
     """What the ledger says of a code that is not the same on both sides."""
     for way, known in stuck:
-        state, why = known.get(way.named.key(session.integration, kind, one.code) if one.code else "", ("", ""))
+        key = way.named.key(session.integration, kind, one.code) if one.code else ""
+        state, why = known.get(key, ("", ""))
         if state == "rejected":
-            mend = "Mend that; then change the record once more, or st-pipelines replay its document."
+            mend = f"Mend that, then: st-pipelines replay {key}{way.option} --by NAME --reason TEXT."
             return replace(one, to_do=f"{way.target.system} refused it: {why}. {mend}")
         if state == "held" and not why.startswith(one.to_do):
             return replace(one, to_do=f"It is held: {why}")
@@ -118,7 +137,7 @@ def _ways(session: Session, source: CodeSide, target: CodeSide) -> tuple[_Way, _
     there = _Way(integration.name, integration.target.connection, integration.target.companies[0], session.target,
                  source, knows_all=True)  # fmt: skip
     back = _Way(integration.back, integration.source.connection, integration.source.company,
-                source.as_target(session.source), target, knows_all=False)  # fmt: skip
+                source.as_target(session.source), target, knows_all=False, option=" --back")  # fmt: skip
     return there, back
 
 
@@ -134,7 +153,9 @@ def _plan(session: Session, way: _Way, context: RunContext, name: str, wanted: M
         known = key in in_hand
         if one.hold is None and one.in_step and key not in held and (known or not way.knows_all):
             continue
-        if key in refused and one.there is not None and not one.in_step:
+        # Once more only after somebody has saved the record there.
+        saved = one.there is not None and held.get(key, one.there.version) != one.there.version
+        if key in refused and not one.in_step and not saved:
             one = not_taken(one, *refused[key])
         documents.append(_document(session, way, name, key, one, known))
     plan_documents(session.engine, context, documents, target=way.connection, change=way.target.change,
