@@ -14,6 +14,7 @@ from st_pipelines.cli.demo_company import DemoCompany, months_of
 
 _EVENING = time(20)  # UTC: the working day of either legal entity is over, its date is still the same
 _SETTLED_S = 5  # after people wrote: a poll ends a second in the past, stamps are whole seconds
+_CREDIT = "CM-1001"  # the one credit memo of a life
 _EVERY, _LATEST = (
     timedelta(days=7),
     6,
@@ -47,14 +48,42 @@ def goods_until(company: DemoCompany, day: date) -> None:
 
 def mail_of(company: DemoCompany) -> int:
     """Suppliers' invoices of the orders that ServiceNow knows come in, are checked against its receipts, and approved:
-    some before their goods are there, with a reason. Gives how many."""
+    some before their goods are there, with a reason. In the last month one is canceled and sent in again, as a row of
+    its own, and a supplier credits something. Gives how many."""
     taken = _act(company, "servicenow", {"action": "take_in_mail", "approve": False})
     for invoice in taken:
         _act(company, "servicenow", {"action": "check_invoice", "invoice": invoice["sys_id"]})
-        _act(company, "servicenow", {"action": "approve_invoice", "invoice": invoice["sys_id"],
-                                     "bypass_reason": "goods are on their way"})  # fmt: skip
+        _approve(company, invoice)
+    if taken and today(company) >= months_of(company)[1].replace(day=1) and not _credit(company):
+        first = taken[0]
+        _act(company, "servicenow", {"action": "cancel_invoice", "invoice": first["sys_id"], "reason": "wrong scan"})
+        _act(company, "servicenow", {"action": "resubmit_invoice", "invoice": first["sys_id"], "as_new": True})
+        _credited(company)
     _control(company, "servicenow", "clock", {"advance": _SETTLED_S})
     return len(taken)
+
+
+def _approve(company: DemoCompany, invoice: Mapping[str, Any]) -> None:
+    _act(company, "servicenow", {"action": "approve_invoice", "invoice": invoice["sys_id"],
+                                 "bypass_reason": "goods are on their way"})  # fmt: skip
+
+
+def _credit(company: DemoCompany) -> list[Any]:
+    found = _control(company, "servicenow", f"state?entity=sn_shop_invoice&supplier_invoice_number={_CREDIT}")
+    return list(found["records"])
+
+
+def _credited(company: DemoCompany) -> None:
+    """Some of what was billed without an order comes back as a credit memo of the same supplier."""
+    suppliers = _control(company, "servicenow", "state?entity=sn_fin_supplier")["records"]
+    line = {"description": "Credit for returned filters", "quantity": "1", "unit_price": "120.00",
+            "cost_center": "1100", "gl_account": "5000"}  # fmt: skip
+    (memo,) = _act(company, "servicenow", {
+        "action": "add_invoice", "supplier_invoice_number": _CREDIT, "invoice_type": "Credit memo", "lines": [line],
+        "supplier": suppliers[0]["erp_company_code"], "legal_entity": "10USACO", "currency": "USD",
+        "invoice_date": today(company).isoformat(),
+    })  # fmt: skip
+    _approve(company, memo)
 
 
 def _act(company: DemoCompany, system: str, order: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:

@@ -25,7 +25,9 @@ def screen(shown: "Figures") -> tuple[RenderableType, ...]:
     """Of each integration documents by flow and state, control totals of all sides, what is open, verdict; then the
     purchase orders, and the variance of all per currency."""
     parts = [part for proof in shown.proofs for part in _integration(proof)]
-    if (orders := shown.proofs[-1].month.result.orders) is not None:
+    compared = [proof.month.result.orders for proof in shown.proofs if proof.month.result.orders is not None]
+    parts += [text(f"{orders.verdict()}.") for orders in compared[:-1]]
+    for orders in compared[-1:]:
         parts += order_screen(orders)
     took = f"{shown.seconds:.0f} s, {shown.cpu_seconds:.0f} s of it CPU"
     parts.append(text(f"{shown.sent:,} writes were sent in {took}." if shown.sent else

@@ -97,10 +97,11 @@ def _domains(integration: Integration) -> list[str]:
     return sorted({name.partition("_")[0] for name in integration.source.companies})
 
 
-def _order_lines(client: Any, since: date) -> Iterable[OrderLineStanding]:
-    from st_pipelines.systems.servicenow.order_lines import order_lines
+def order_lines(client: Any, since: date) -> Iterable[OrderLineStanding]:
+    """Of either side: orders are known by their ERP source."""
+    from st_pipelines.systems.servicenow import order_lines
 
-    return order_lines(client, since)
+    return order_lines.order_lines(client, since)
 
 
 def _read_codes(client: Any, kind: str) -> Sequence[CodeRecord]:
@@ -119,5 +120,5 @@ CODES = CodeSide(_read_codes, _code_key, _as_target, lists=_LISTS, takes=_LISTS)
 TARGET = TargetSide(
     system="servicenow", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
     mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions, codes=CODES,
-    order_lines=_order_lines,
+    order_lines=order_lines,
 )  # fmt: skip

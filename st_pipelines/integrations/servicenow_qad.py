@@ -42,6 +42,7 @@ ROAD = Road(
     target=qad.TARGET,
     tables=INVOICED,
     options=frozenset({"currencies", "control_accounts", "rounding", "mark_exported", "tell_holds"}),
+    order_measures=("invoiced",),
     needs=("control_accounts.payable", "control_accounts.received", "rounding"),
     flows=(
         Flow(

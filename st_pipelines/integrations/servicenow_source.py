@@ -21,6 +21,7 @@ from st_pipelines.integrations.road import (
     Windows,
     last_part,
 )
+from st_pipelines.integrations.servicenow import order_lines
 from st_pipelines.posting.target import Found
 
 if TYPE_CHECKING:
@@ -129,4 +130,5 @@ SOURCE = SourceSide(
     system="servicenow", daily=DAILY, reference={}, connect=_connect, extract_days=_extract_days,
     extract_reference=_no_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
     marking=Marking(_send, _not_told, _values, _note), pins=("tenant", "profile"), longest_id=LONGEST_PART,
+    order_lines=order_lines,
 )  # fmt: skip

@@ -116,12 +116,12 @@ class OrderLines:
         }  # fmt: skip
 
     def verdict(self) -> str:
-        what = " and ".join(self.measures).capitalize()
+        what, one = " and ".join(self.measures).capitalize(), len(self.measures) == 1
         if not self.differing:
-            return f"{what} agree on all {len(self.lines):,} order lines"
+            return f"{what} {'agrees' if one else 'agree'} on all {len(self.lines):,} order lines"
         explained = len(self.differing) - len(self.unexplained)
-        return (f"{what} differ on {len(self.differing):,} of {len(self.lines):,} order lines, {explained:,} of them "
-                "explained by a document that is open")  # fmt: skip
+        differ = f"{'differs' if one else 'differ'} on {len(self.differing):,} of {len(self.lines):,} order lines"
+        return f"{what} {differ}, {explained:,} of them explained by a document that is open"
 
 
 def compare(
