@@ -57,6 +57,9 @@ class InstantTarget:
     def find(self, kind: str, company: str, external_refs: Sequence[str]) -> dict[str, list[Found]]:
         return {reference: [self.held[reference]] for reference in external_refs if reference in self.held}
 
+    def look_alikes(self, writes: Sequence[Write]) -> Mapping[str, str]:
+        return {}
+
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         return iter(self.held.values())
 

@@ -2,9 +2,16 @@
 
 from st_pipelines.posting.claimed import Claimed
 from st_pipelines.posting.judge import Verdict, judge
+from st_pipelines.posting.limits import RELEASED
 from st_pipelines.posting.outcomes import Adopted, Hold, Pair, Settled
 from st_pipelines.posting.sending import BEFORE_SENDING, Asked, Sent
 from st_pipelines.posting.target import NotSent, Refused, Target, Unknown
+
+LOOKS_POSTED = "looks_posted_already"
+_COMPARE = (
+    "Compare them: st-pipelines holds adopt where it is this document, dismiss where it shall not be posted, release "
+    "where both are right"
+)
 
 
 def judged(target: Target, row: Claimed, asked: Asked, refusal: Refused | None) -> tuple[Settled | None, bool]:
@@ -21,6 +28,9 @@ def judged(target: Target, row: Claimed, asked: Asked, refusal: Refused | None) 
     if seen.verdict is Verdict.SAME and seen.found is not None:
         return Adopted(seen.found, f"found {asked.purpose}"), False
     if seen.verdict is Verdict.ABSENT:
+        alike = asked.alike.get(row.external_ref)
+        if alike and row.reason_code != RELEASED:
+            return Hold(LOOKS_POSTED, f"{alike}. {_COMPARE}"), False
         return refusal, refusal is not None and (row.op == "update" or bool(row.document.begins_from))
     code = "found_twice" if seen.verdict is Verdict.TWICE else "found_different"
     return Hold(code, seen.text, refusal is not None), False

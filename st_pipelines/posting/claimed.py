@@ -16,7 +16,7 @@ AnyRow = Row[*tuple[Any, ...]]
 
 COLUMNS = (
     "posting_id, flow, kind, doc_key, seq, op, target, company, external_ref, request_key, version_id, currency, "
-    "amount_minor, fence, attempt, body, body_sha256"
+    "amount_minor, fence, attempt, body, body_sha256, reason_code"
 )
 _posted = select(
     posting.c.doc_key, posting.c.op, posting.c.kind, posting.c.external_ref, posting.c.target_id,
@@ -60,6 +60,7 @@ class Claimed:
     attempt: int
     body: bytes | None
     body_sha256: str | None
+    reason_code: str  # what was last said of it: a person's release, a throttle
     document: MappedDocument
     standing: Standing | None = None
     references: dict[str, Reference] = field(default_factory=dict)

@@ -5,9 +5,9 @@ result in a queue that the session reads; a task never raises and never touches 
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
@@ -34,13 +34,14 @@ class Sent:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The answer to one question about several rows; ``fault`` where there is none. ``refusals``: what the target had
-    said to each row before."""
+    said to each row before. ``alike``: what a person would take for the same document, by external reference."""
 
     purpose: str
     rows: Sequence[Claimed]
     answer: Answer
     fault: str = ""
     refusals: Sequence[Refused] = ()
+    alike: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sender:
@@ -107,17 +108,21 @@ class Sender:
              refusals: Sequence[Refused]) -> None:  # fmt: skip
         references = list(dict.fromkeys(reference for row in rows for reference in row.references_asked))
         answer: dict[str, Any] = {}
+        alike: Mapping[str, str] = {}
         fault = ""
         with self.window.permit() as started:
             try:
                 answer = dict(ask(self.target, kind, company, references))
+                absent = [row for row in rows if row.op == "create" and not answer.get(row.external_ref)]
+                if purpose == BEFORE_SENDING and absent:
+                    alike = self.target.look_alikes([row.write() for row in absent])
             except WrongCompany as error:
                 self._stop_for(error)
                 fault = f"answered by other books: {error}"
             except Exception as error:  # noqa: BLE001 (no answer = no sending; the fault is recorded with every row)
                 fault = f"{type(error).__name__}: {error}"
             self.window.settled(started, answered=not fault)
-        self.results.put(Asked(purpose, rows, answer, fault, refusals))
+        self.results.put(Asked(purpose, rows, answer, fault, refusals, alike))
 
     def _stop_for(self, error: WrongCompany) -> None:
         self.wrong_company = error

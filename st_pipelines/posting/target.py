@@ -130,6 +130,11 @@ class Target(Protocol):
 
         A void that is a document of its own in the target carries ``<reference>:void`` and is found under that."""
 
+    def look_alikes(self, writes: Sequence[Write]) -> Mapping[str, str]:
+        """What a person would take for the same document, among those that carry another reference or none (an invoice
+        of the supplier's number that was keyed by hand): one sentence by the external reference of the write. Asked
+        just before creates are sent, in few questions. Empty where documents have no such name. Raises on any doubt."""
+
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         """Every document of ours (by reference prefix) with a business date in [since, until], for reconciliation."""
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -102,6 +102,7 @@ class FakeTarget:
     late_s: float = 0.0
     retry_after_s: float = 0.0
     padding: int = 0  # bytes that each body is longer
+    alike: Mapping[str, str] = field(default_factory=dict)  # by reference: what a person would take for the same
     alter: str = ""  # the target keeps another total than it was sent
 
     def __post_init__(self) -> None:
@@ -176,6 +177,9 @@ class FakeTarget:
                 if record.kind == kind and record.company == company and record.external_ref in external_refs:
                     answer.setdefault(record.external_ref, []).append(self._found(record))
             return answer
+
+    def look_alikes(self, writes: Sequence[Write]) -> Mapping[str, str]:
+        return {write.external_ref: said for write in writes if (said := self.alike.get(write.external_ref))}
 
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         return (self._found(record) for record in self.books.all() if record.kind == kind and record.company == company)

@@ -14,6 +14,7 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.target import Found, NotSent, Outcome, Reference, Write
 from st_pipelines.systems.qad import (
     codes,
+    duplicates,
     finding,
     identity,
     invoices,
@@ -71,6 +72,10 @@ class QadTarget:
         if kind in codes.WRITTEN:
             return codes.find(self.client, kind, books_of(company), external_refs)
         return finding.find(self.client, self._parties, kind, books_of(company), external_refs)
+
+    def look_alikes(self, writes: Sequence[Write]) -> Mapping[str, str]:
+        """Supplier invoices of the same supplier, number, type and entity."""
+        return duplicates.look_alikes(self.client, writes)
 
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         """Void invoices are documents of their own here and come with ``<reference>:void``."""

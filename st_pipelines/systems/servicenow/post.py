@@ -89,6 +89,9 @@ class ServiceNowTarget:
             return codes.find(self.instance, kind, company, external_refs)
         return standing_records.find(self.instance, kind, company, external_refs)
 
+    def look_alikes(self, writes: Sequence[Write]) -> Mapping[str, str]:
+        return {}
+
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         self.instance.check(company)
         return standing_records.listed(self.instance, kind, company, since, until)

@@ -112,6 +112,9 @@ class ServiceTitanTarget:
                 found.setdefault(row.reference, []).append(self._found(kind, company, row))
         return found
 
+    def look_alikes(self, writes: Sequence[Write]) -> Mapping[str, str]:
+        return {}
+
     def list_posted(self, kind: str, company: str, since: date, until: date) -> Iterator[Found]:
         """Parties have no business date and no amounts: there is nothing to reconcile."""
         raise CannotRender(f"{kind}: parties are compared by alignment, not by control totals")
