@@ -4,6 +4,7 @@ Invariant: every name of the tenant comes from the profile.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,7 @@ def _mapping_reference(own: Tables, source: Tables) -> "Reference":
         source_names={
             name: names(source[name]) for name in ("business_units", "payment_types", "tax_zones") if name in source
         },
+        suppliers=own.get("suppliers"),
     )
 
 
@@ -193,7 +195,7 @@ def _ping(client: Any, integration: Integration) -> list[Finding]:
     road = road_of(integration)
     kinds = [kind for name in integration.flows for kind in road.flow(name).kinds]
     writes = [ENTITY_OF_KIND[kind] for kind in dict.fromkeys(kinds) if kind in ENTITY_OF_KIND]
-    reads = [ENTITIES[name] for name in REFERENCE]
+    reads = [ENTITIES[name] for name in road.target.reference]
     if any(road.flow(name).takes_goods for name in integration.flows):
         reads += MATCHED_WITH
     # source:tenant:kind:id, and what a second life or a reversal puts behind it
@@ -300,3 +302,6 @@ TARGET = TargetSide(
     mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
     parties=PARTIES, as_linked=_as_linked, goods=_goods, order_lines=_order_lines,
 )  # fmt: skip
+
+# For documents that name QAD's own suppliers, which no posting of the road makes.
+TARGET_WITH_SUPPLIERS = replace(TARGET, reference={**REFERENCE, "suppliers": "Suppliers; retired ones are inactive."})

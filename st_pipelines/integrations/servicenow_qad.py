@@ -39,7 +39,7 @@ def _invoices(day: SourceDay) -> "MappedFrames":
 
 ROAD = Road(
     source=servicenow_source.SOURCE,
-    target=qad.TARGET,
+    target=qad.TARGET_WITH_SUPPLIERS,
     tables=INVOICED,
     options=frozenset({"currencies", "control_accounts", "rounding", "mark_exported", "tell_holds"}),
     order_measures=("invoiced",),
@@ -47,7 +47,8 @@ ROAD = Road(
     flows=(
         Flow(
             "supplier_invoices", "Approved supplier invoices and credit memos; those of an order wait for its goods.",
-            reads=("invoices",), joins=("target_gl_accounts", "target_cost_centers", "target_sub_accounts"),
+            reads=("invoices",),
+            joins=("target_suppliers", "target_gl_accounts", "target_cost_centers", "target_sub_accounts"),
             map=_invoices, kinds=("supplier_invoice",), reconciled_kinds=("supplier_invoice",), takes_goods=True,
             marks="invoices",
         ),

@@ -75,6 +75,8 @@ CATALOGUE: Mapping[str, HoldText] = {
     "vendor.missing": HoldText("vendor", "the document names no vendor", "Set the vendor of {doc_key} in the source."),
     "supplier.missing": HoldText("supplier", "the invoice names no supplier",
                                  "Set the supplier of {doc_key} in the source."),
+    "supplier.unknown": _code("supplier", "supplier", "unknown"),
+    "supplier.inactive": _code("supplier", "supplier", "inactive"),
     "invoice.conflict": HoldText("{doc_key}", "{conflict}",
                                  "Cancel all but one of them in the source, or correct the supplier's number."),
     "supplier_reference.missing": HoldText("supplier_reference", "the bill has no supplier's invoice number",

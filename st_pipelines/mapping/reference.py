@@ -46,15 +46,18 @@ class Reference:
     source_names: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     legal_entities: Codes = field(default_factory=lambda: MappingProxyType({}))
     source_codes: Mapping[str, Codes] = field(default_factory=lambda: MappingProxyType({}))
+    suppliers: Codes = field(default_factory=lambda: MappingProxyType({}))
 
 
 def from_tables(
     *, gl_accounts: pa.Table, cost_centers: pa.Table, sub_accounts: pa.Table, tax_codes: pa.Table,
     credit_terms: pa.Table, source_names: Mapping[str, Mapping[str, str]] | None = None,
+    suppliers: pa.Table | None = None,
 ) -> Reference:  # fmt: skip
     """Each table has the columns ``code``, ``description``, ``is_active``; ``gl_accounts`` also
     ``is_cost_centre_account``, ``is_project_account``, ``is_sub_account_account``, ``analysis_limitation``.
-    ``source_names`` comes from ``names``. Raises ``BrokenReference``."""
+    ``source_names`` comes from ``names``; ``suppliers`` where documents name the target's own. Raises
+    ``BrokenReference``."""
     return Reference(
         gl_accounts=MappingProxyType(_accounts(gl_accounts)),
         cost_centers=_codes("cost_centers", cost_centers),
@@ -62,6 +65,7 @@ def from_tables(
         tax_codes=_codes("tax_codes", tax_codes),
         credit_terms=_codes("credit_terms", credit_terms),
         source_names=MappingProxyType(dict(source_names or {})),
+        suppliers=MappingProxyType({}) if suppliers is None else _codes("suppliers", suppliers),
     )
 
 

@@ -60,7 +60,7 @@ def map_supplier_invoices(
     charges = tuple(_charge(intake, charge) for charge in CHARGES)
     line_values: Columns = {name: intake.line_text(name) for name in _LINE_NAMES}
     header = read_header(intake, _NAMES, stated.present, line_values, mapping, reference, options)
-    _report_header(intake, header)
+    _report_header(intake, header, reference)
     coded = _coding(intake, header, amounts, reference, options)
     charged = tuple(charge.whole != 0 for charge in charges)
     on_accounts = BillCharges(intake.text("business_unit"), header, charged, mapping, reference)
@@ -94,8 +94,15 @@ def _charge(intake: Intake, charge: str) -> Amounts:
     return exact(intake.text(name))
 
 
-def _report_header(intake: Intake, header: Header) -> None:
-    findings = header.findings
+def _report_header(intake: Intake, header: Header, reference: Reference) -> None:
+    findings, suppliers = header.findings, intake.text("supplier")
+    states = [reference.suppliers.get(code) for code in suppliers.to_pylist()]
+    values: Columns = {
+        "supplier": suppliers,
+        "supplier_at": pc.binary_join_element_wise(intake.text("number"), " in the source", " "),
+    }
+    findings.on_documents(np.array([state is None for state in states], dtype=np.bool_), "supplier.unknown", values)
+    findings.on_documents(np.array([state is False for state in states], dtype=np.bool_), "supplier.inactive", values)
     findings.on_documents(~intake.blank("conflict"), "invoice.conflict", {"conflict": intake.text("conflict")})
     findings.on_documents(intake.blank("supplier_reference"), "supplier_reference.missing")
 

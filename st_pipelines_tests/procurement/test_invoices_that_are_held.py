@@ -39,6 +39,7 @@ def release(company: Payables, number: str) -> None:
     ("H6", {"gl_account": "5000"}, {}, "coding.unfit", "the account needs a cost center"),
     ("H7", {}, {"amount": "100.01"}, "unbalanced", "lines 100.00 + tax 0.00 + freight 0.00 + other 0.00, amount 100.0"),
     ("H8", {}, {"legal_entity": "30USACO"}, "legal_entity.no_row", "legal entity 30USACO has no row"),
+    ("HB", {}, {"supplier": "NOBODY"}, "supplier.unknown", "supplier NOBODY does not exist in the target"),
     ("H9", {}, {"invoice_type": "Prepayment"}, "unreadable", "the type Prepayment is not named in the profile"),
     ("HA", {}, {"currency": "MXN"}, "currency.unknown", "MXN is not one of this integration's"),
 ])  # fmt: skip
@@ -50,6 +51,7 @@ def test_an_invoice_is_held_with_the_exact_reason_and_the_reason_is_told(
         company.act("insert", table="cmn_cost_center", fields={"code": "9900", "name": "Retired in QAD"})
         for account in ("8888", "4999"):
             company.act("insert", table="sn_fin_gl_account", fields={"number": account, "account_name": account})
+        company.act("insert", table="sn_fin_supplier", fields={"erp_company_code": "NOBODY", "name": "Not in QAD"})
         company.act("insert", table="sn_fin_legal_entity", fields={"erp_company_code": "30USACO", "name": "Third"})
     coded = line or {"cost_center": "1100", "gl_account": "5000"}
     made = company.approved(number, [{"unit_price": "100.00", **coded}], **more)
