@@ -12,6 +12,7 @@ from urllib.parse import quote
 import dagster as dg
 
 from st_pipelines.assets.days import require_all
+from st_pipelines.assets.goods import goods_check, goods_metadata, goods_result
 from st_pipelines.assets.metadata import amount, links, plotted, table
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, target_pool
 from st_pipelines.assets.resources import Sessions
@@ -53,9 +54,11 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
                 "books_hold_what_was_planned", asset=key,
                 description="Each document that was posted reads back from the books as it was planned.",
             ),
+            *([goods_check(key)] if flow.takes_goods else []),
         ],
     )  # fmt: skip
     def post(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
+        from st_pipelines.integrations.goods_report import goods_report
         from st_pipelines.integrations.post_days import audit_position, broken_identity, post_days
 
         session = sessions.session(integration.name)
@@ -66,6 +69,9 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
         context.log.info(f"flow={flow.name} days={len(days)} sent={summary.sent} stopped={summary.stopped or 'no'}")
         link = integration.target.document_link
         finished = {each.day.isoformat(): _metadata(each, currency, link) for each in outcomes if not each.unsettled}
+        goods = goods_report(session, flow) if flow.takes_goods else None
+        for day, metadata in finished.items():
+            metadata.update(goods_metadata(goods, day) if goods else {})
         unsettled = [each.day.isoformat() for each in outcomes if each.unsettled]
         require_all(context, finished, _what_to_do(unsettled, summary.stopped))
         broken = broken_identity(session)
@@ -86,6 +92,7 @@ def posted_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinition:
                     description=f"{_some(summary.differing)} read back otherwise. {READ_BACK}"
                     if summary.differing else None,
                 ),
+                *([goods_result(goods)] if goods else []),
             ],
         )  # fmt: skip
 

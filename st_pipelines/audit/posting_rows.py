@@ -28,7 +28,7 @@ CHANGING = ("state", "body_sha256", "attempt", "fence", "lease_owner", "lease_un
 _SETS = ("not_before", "sent_at", "target_id", "target_number", "reason_code", "reason", "absences", "read_backs",
          "read_back_at")  # fmt: skip
 _TEXTS = ("target_id", "target_number", "reason_code", "reason")
-DIFFERS = "read_back_differs"
+DIFFERS, ON_HOLD = "read_back_differs", "on_hold"
 Found = Callable[[str, int], None]  # (what does not hold, posting id)
 
 _decode = msgspec.json.Decoder().decode
@@ -176,6 +176,9 @@ def _told(events: Iterable[Any]) -> _Told:
             values.update(body_sha256=content["body_sha256"], sent_at=at, updated_at=at)
         elif event == DIFFERS:
             values.update(reason_code=DIFFERS, reason=content.get("differences", ""), read_back_at=at)
+            told.explained_at = at
+        elif event == ON_HOLD:
+            values.update(reason_code=ON_HOLD, reason=content.get("reason", ""), read_back_at=at)
             told.explained_at = at
         elif "to" in content:
             values.update(state=content["to"], lease_owner=None, lease_until=None, updated_at=at,

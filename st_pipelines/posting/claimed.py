@@ -66,6 +66,7 @@ class Claimed:
     references: dict[str, Reference] = field(default_factory=dict)
     claimed_at: float = 0.0
     clock_offset_us: int = 0
+    on_hold: str = ""  # what the target holds back of it, as it was read back
     is_settled: bool = False  # posted so long ago that any index of the target must know it
 
     @property

@@ -19,7 +19,7 @@ from st_pipelines.posting.claimed import Claimed
 from st_pipelines.posting.clock import Watch
 from st_pipelines.posting.context import RunContext, ledger_transaction
 from st_pipelines.posting.moves import Move
-from st_pipelines.posting.target import Found, NotSent, Outcome, Posted, Refused, Unknown
+from st_pipelines.posting.target import ON_HOLD, Found, NotSent, Outcome, Posted, Refused, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ def _moves(row: Claimed, outcome: Settled, now: int, pause: float) -> list[Move]
         return [done]
     if isinstance(outcome, Adopted):
         found = outcome.found
-        done = move("posted", "posted", target_id=found.target_id, target_number=found.number, reason_code="",
-                    reason="", read_back_at=now)  # fmt: skip
+        done = move("posted", "posted", target_id=found.target_id, target_number=found.number,
+                    reason_code=ON_HOLD if found.on_hold else "", reason=found.on_hold, read_back_at=now)  # fmt: skip
         done.content |= {"how": outcome.how, **_amount(row)}
         return [done]
     if isinstance(outcome, Refused):

@@ -16,7 +16,7 @@ from st_pipelines.posting.claimed import COLUMNS, Claimed, load
 from st_pipelines.posting.clock import Watch
 from st_pipelines.posting.context import RunContext, ledger_transaction
 from st_pipelines.posting.judge import Answer, Verdict, judge
-from st_pipelines.posting.target import Target
+from st_pipelines.posting.target import ON_HOLD, Target
 
 DIFFERS = "read_back_differs"
 
@@ -70,6 +70,7 @@ def compare(target: Target, rows: Sequence[Claimed], answer: Answer) -> tuple[li
     for row in rows:
         judged = judge(target, row, answer)
         if judged.verdict is Verdict.SAME:
+            row.on_hold = judged.found.on_hold if judged.found else ""
             same.append(row)
         elif judged.verdict is not Verdict.ABSENT or judged.found is not None:
             differing.append(Difference(row, judged.text))
@@ -80,20 +81,23 @@ def compare(target: Target, rows: Sequence[Claimed], answer: Answer) -> tuple[li
 
 def record(engine: Engine, context: RunContext, same: Sequence[Claimed], differing: Sequence[Difference],
            watch: Watch) -> None:  # fmt: skip
-    """One event for all that agree, one alarm for each that differs."""
+    """One event for all that agree, one for each of which the target holds something back, one alarm for each that
+    differs."""
     if not same and not differing:
         return
     with ledger_transaction(engine) as connection:
         now = watch.now_us(connection)
-        agreed = [{"now": now, "code": "", "reason": "", "posting_id": row.posting_id, "fence": row.fence}
-                  for row in same]  # fmt: skip
+        agreed = [{"now": now, "code": ON_HOLD if row.on_hold else "", "reason": row.on_hold,
+                   "posting_id": row.posting_id, "fence": row.fence} for row in same]  # fmt: skip
         alarms = [{"now": now, "code": DIFFERS, "reason": each.text, "posting_id": each.row.posting_id,
                    "fence": each.row.fence} for each in differing]  # fmt: skip
         _done.run(connection, agreed + alarms)
         common, events = context.audited(), []
-        if same:
-            content = {**common, "postings": [row.posting_id for row in same]}
-            events.append(trail.Event("read_back", "", None, content))
+        plain = [row.posting_id for row in same if not row.on_hold]
+        if plain:
+            events.append(trail.Event("read_back", "", None, {**common, "postings": plain}))
+        events += [trail.Event(ON_HOLD, row.doc_key, row.posting_id, {**common, "reason": row.on_hold})
+                   for row in same if row.on_hold]  # fmt: skip
         for each in differing:
             content = {**common, "differences": each.text, "external_ref": each.row.external_ref,
                        "company": each.row.company, "alarm": True}  # fmt: skip

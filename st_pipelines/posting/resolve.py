@@ -22,7 +22,7 @@ from st_pipelines.posting.context import RunContext, ledger_transaction
 from st_pipelines.posting.judge import Answer, Judged, Verdict, ask, judge
 from st_pipelines.posting.leases import expire
 from st_pipelines.posting.settings import PostSettings
-from st_pipelines.posting.target import Target, WrongCompany
+from st_pipelines.posting.target import ON_HOLD, Target, WrongCompany
 
 _unknown = (
     "SELECT {columns} FROM posting p WHERE p.integration = :of AND p.state = 'unknown' {flows}ORDER BY posting_id"
@@ -153,7 +153,8 @@ class Resolver:
             return self._unanswered(row, seen, f"not comparable: {type(error).__name__}: {error}", proof)
         if judged.verdict is Verdict.SAME and judged.found:
             found = judged.found
-            sets = {"target_id": found.target_id, "target_number": found.number, "reason_code": "", "reason": ""}
+            sets = {"target_id": found.target_id, "target_number": found.number,
+                    "reason_code": ON_HOLD if found.on_hold else "", "reason": found.on_hold}  # fmt: skip
             amount = {"currency": row.currency, "amount_minor": row.amount_minor, "version_id": row.version_id}
             return self._move(row, "posted", "posted", sets, {"how": "read back", **amount, **proof})
         if judged.verdict is Verdict.ABSENT:

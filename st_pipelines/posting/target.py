@@ -67,10 +67,10 @@ class Write:
 @dataclass(frozen=True)
 class Found:
     """A document as the target holds it now. ``content`` holds comparable fields as text: total, currency, date,
-    party, and whatever else ``Target.differences`` looks at. Four names mean the same in every target: ``void``:
+    party, and whatever else ``Target.differences`` looks at. Five names mean the same in every target: ``void``:
     ``yes`` for a document that the target keeps as voided; ``reverses``: the reference that a reversing one undoes;
     ``belongs_to``: the id of the linked record through which a part of it was found; ``version``: another one after
-    each write of the record."""
+    each write of the record; ``hold``: the amount that the target took and does not pay until somebody has looked."""
 
     kind: str
     company: str
@@ -83,6 +83,15 @@ class Found:
     control: tuple[ControlLine, ...] = ()
     content: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
+
+    @property
+    def on_hold(self) -> str:
+        """Empty where the target holds nothing of it back."""
+        amount = self.content.get("hold") or "0"
+        return f"{amount} {self.currency} of it are on hold in the target" if Decimal(amount) else ""
+
+
+ON_HOLD = "on_hold"  # the reason code of a posted document of which the target holds something back
 
 
 class CannotRender(ValueError):
