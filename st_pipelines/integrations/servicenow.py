@@ -31,7 +31,8 @@ def _connect(opened: Opened) -> Any:
     profile = load_profile(opened.integration.folder / opened.integration.target.profile)
     domain = _domains(opened.integration)[0]
     quiet = float(opened.connection.settings.get("quiet_period_s", 120.0))
-    return Instance(client, profile, Proof(client), f"QAD:{domain}", quiet)
+    stages = tuple(one for one in _staged(opened.integration) if one in profile.staging)
+    return Instance(client, profile, Proof(client), f"QAD:{domain}", quiet, stages)
 
 
 def _read_reference(client: Any, entity: str) -> pa.Table:
@@ -58,15 +59,21 @@ def _ping(client: Any, integration: Integration) -> list[Finding]:
     """As a target: what the switched-on flows write and read back, and the tables that mapping joins with."""
     from st_pipelines.integrations.roads import road_of
     from st_pipelines.systems.servicenow.needs import Needs
+
+    road, options, staged = road_of(integration), integration.options, _staged(integration)
+    joined = dict.fromkeys(join.removeprefix("target_") for name in integration.flows for join in road.flow(name).joins
+                           if join.startswith("target_"))  # fmt: skip
+    return findings(client, Needs([*staged, *joined], staged, {}, {options.currency, *options.currencies}))
+
+
+def _staged(integration: Integration) -> list[str]:
+    """Entities of the profile that the switched-on flows and lists of codes send."""
+    from st_pipelines.integrations.roads import road_of
     from st_pipelines.systems.servicenow.staging_rows import ENTITY
 
-    road, options = road_of(integration), integration.options
-    flows = [road.flow(name) for name in integration.flows]
-    staged: dict[str, None] = dict.fromkeys(ENTITY[kind] for flow in flows for kind in flow.kinds if kind in ENTITY)
-    joined = dict.fromkeys(join.removeprefix("target_") for flow in flows for join in flow.joins
-                           if join.startswith("target_"))  # fmt: skip
-    staged |= dict.fromkeys(integration.codes)
-    return findings(client, Needs([*staged, *joined], list(staged), {}, {options.currency, *options.currencies}))
+    road = road_of(integration)
+    kinds = [kind for name in integration.flows for kind in road.flow(name).kinds]
+    return list(dict.fromkeys((*(ENTITY[kind] for kind in kinds if kind in ENTITY), *integration.codes)))
 
 
 def findings(instance: "Instance", needs: "Needs") -> list[Finding]:

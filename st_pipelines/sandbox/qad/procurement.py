@@ -21,6 +21,7 @@ from st_pipelines.sandbox.qad.checks import clean
 from st_pipelines.sandbox.qad.company import SETS, WORKSPACES
 from st_pipelines.sandbox.qad.dates import wire_date
 from st_pipelines.sandbox.qad.served import Served
+from st_pipelines.sandbox.qad.stamps import stamped
 from st_pipelines.sandbox.qad.submission import Submission, Workspace
 from st_pipelines.sandbox.qad.wire import Refused
 from st_pipelines.sandbox.qad.writes import RULES
@@ -50,7 +51,9 @@ class Procurement:
             self._live_until(self._clock.now().date())
 
     def run(self, order: Mapping[str, Any]) -> list[Record]:
-        known: dict[str, Callable[..., list[Record]]] = {"receive_due": self.receive_due, "receive": self.receive}
+        known: dict[str, Callable[..., list[Record]]] = {
+            "receive_due": self.receive_due, "receive": self.receive, "rename_supplier": self.rename_supplier,
+        }  # fmt: skip
         arguments = dict(order)
         name = arguments.pop("action", None)
         if name not in known:
@@ -73,6 +76,15 @@ class Procurement:
         """One receipt; a negative quantity takes goods back out."""
         today = day or self._clock.iso()[:10]
         return [self._receipt(receiver, purchase_order, line, Decimal(quantity), today, company)]
+
+    def rename_supplier(self, supplier: str, name: str) -> list[Record]:
+        """Somebody types another name into the supplier's business relation, whatever it is."""
+        relation = self._books.find("suppliers", "supplierCode", supplier)[0]["businessRelationCode"]
+        entity = self._served.entities["business_relations"]
+        before = self._books.find("business_relations", "businessRelationCode", relation)[0]
+        changed = {**before, "businessRelationName1": name[:36], "businessRelationName2": name[36:72]}
+        stored = stamped(entity, changed, before, self._clock.iso())
+        return [self._books.put("business_relations", entity.key_of(stored), stored)]
 
     def _live_until(self, day: date) -> list[Record]:
         for one in [one for one in self._books.all(_EXPECTED_ORDERS) if one["day"] <= day.isoformat()]:

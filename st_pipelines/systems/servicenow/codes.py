@@ -18,6 +18,7 @@ from st_pipelines.systems.servicenow.answers import Row
 from st_pipelines.systems.servicenow.profile import ProfileFault, Table
 from st_pipelines.systems.servicenow.proof import AT_ONCE
 from st_pipelines.systems.servicenow.query import all_of, one_of
+from st_pipelines.systems.servicenow.ready import require_room
 from st_pipelines.systems.servicenow.side import Instance
 from st_pipelines.systems.servicenow.staging_rows import Frozen, frozen
 from st_pipelines.systems.servicenow.standing_records import SYS_ID, columns_of, keys_of, pages, text_of
@@ -53,6 +54,7 @@ def freeze(instance: Instance, document: MappedDocument, op: str, target_id: str
     given = {_key_name(table): this.code, "source": instance.source, "name": this.name, **this.details,
              **_state(instance, document.kind, this, held)}  # fmt: skip
     row = {staging.column(column): text for column, text in given.items() if text and column in staging.columns}
+    require_room(instance.proof, instance.profile, staging, given)
     return frozen(Frozen(staging.table, table.table, row))
 
 

@@ -45,8 +45,10 @@ class ServiceNowTarget:
         self.request_deadline_s, self.max_concurrency = request_deadline_s, max_concurrency
 
     def check_company(self, company: str) -> None:
-        """Asks the instance behind the address for its own name."""
+        """Asks the instance behind the address for its own name, and for the tables that things go into. Raises
+        ``NotProven``, too."""
         self.instance.ask(company)
+        self.instance.require_tables()
 
     def render(self, document: MappedDocument, op: str, external_ref: str, references: Mapping[str, Reference],
                previous: MappedDocument | None, target_id: str) -> bytes:  # fmt: skip

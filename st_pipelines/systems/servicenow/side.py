@@ -8,18 +8,20 @@ from st_pipelines.systems.servicenow.client import ServiceNow
 from st_pipelines.systems.servicenow.identity import require_instance
 from st_pipelines.systems.servicenow.profile import Profile, ProfileFault
 from st_pipelines.systems.servicenow.proof import Proof
+from st_pipelines.systems.servicenow.ready import require_tables
 
 
 @dataclass(frozen=True)
 class Instance:
     """``prefix``: ``QAD:<domain>``, of the one domain that the integration reads. ``quiet_period_s``: how long an
-    import that was cut off may still be applied."""
+    import that was cut off may still be applied. ``stages``: entities of the profile's staging tables that are sent."""
 
     client: ServiceNow
     profile: Profile
     proof: Proof
     prefix: str
     quiet_period_s: float = 120.0
+    stages: tuple[str, ...] = ()
     _said: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
@@ -41,6 +43,10 @@ class Instance:
         if company not in self._said:
             require_instance(self.client, company)
             self._said.add(company)
+
+    def require_tables(self) -> None:
+        """Raises ``NotProven`` where a table or column is missing that what is sent goes into."""
+        require_tables(self.proof, self.profile, self.stages)
 
     def close(self) -> None:
         """Closes idle connections."""

@@ -17,6 +17,7 @@ from st_pipelines.documents.procurement import GoodsReceipt, OrderLine, Purchase
 from st_pipelines.posting.target import CannotRender
 from st_pipelines.systems.servicenow.profile import Staging
 from st_pipelines.systems.servicenow.query import UnfitValue
+from st_pipelines.systems.servicenow.ready import require_room
 from st_pipelines.systems.servicenow.side import Instance
 from st_pipelines.systems.servicenow.values import UnreadableValue, wire
 
@@ -51,6 +52,7 @@ def freeze(instance: Instance, document: MappedDocument) -> bytes:
     lacking = [column for column in staging.key if not row.get(column)]
     if lacking:
         raise CannotRender(f"{', '.join(lacking)}: empty, and {staging.table} knows the record by it")
+    require_room(instance.proof, instance.profile, staging, row)
     return frozen(Frozen(staging.table, lands_in, values))
 
 

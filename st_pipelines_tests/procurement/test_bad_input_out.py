@@ -1,0 +1,125 @@
+"""What is wrong with the tenant or a record on the way from QAD to ServiceNow: refused or held with the exact reason,
+nothing is sent meanwhile, and once it is mended everything arrives, once."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from st_pipelines.systems.servicenow.onboarding import GRANT
+from st_pipelines_tests.procurement.pair import Pair, pair
+
+BY = ("--by", "ap.clerk", "--reason", "mended in ServiceNow")
+RUN = ("run", "--integration", "demo_servicenow", "--from", "2026-09-01", "--to", "2026-11-02", "--json")
+
+
+def everything_arrived_once(tenant: Pair) -> None:
+    """QAD's orders, lines and receipts are there, none twice, to the piece; a further run sends nothing."""
+    ran = tenant.command.here(*RUN)
+    assert ran.code == 0, ran
+    for qad, servicenow in (("purchase_orders", "sn_shop_purchase_order"), ("receipts", "sn_shop_receipt"),
+                            ("purchase_order_lines", "sn_shop_purchase_order_line")):  # fmt: skip
+        assert len(tenant.out.state("qad", qad)) == len(tenant.out.state("servicenow", servicenow)) > 0
+    assert tenant.out.received_in_servicenow() == tenant.out.received_in_qad()
+    assert (again := tenant.command.here(*RUN)).code == 0
+    assert again.json["sent"] == 0
+
+
+def states(tenant: Pair) -> dict[str, int]:
+    with tenant.out.session() as session, session.engine.connect() as connection:
+        rows = connection.execute(text("SELECT state, count(*) FROM posting GROUP BY state"))
+        return {row.state: row[1] for row in rows}
+
+
+def reasons(tenant: Pair, state: str) -> list[str]:
+    with tenant.out.session() as session, session.engine.connect() as connection:
+        asked = text("SELECT reason FROM posting WHERE state = :state")
+        return list(connection.execute(asked, {"state": state}).scalars())
+
+
+def off(tenant: Pair) -> None:
+    tenant.act("set_property", name=GRANT, value="false")
+    tenant.out.connect()  # no token of before
+
+
+def renamed(table: str, element: str) -> tuple[Callable[[Pair], Any], Callable[[Pair], Any]]:
+    return (lambda tenant: tenant.act("rename_column", table=table, element=element, to="u_moved"),
+            lambda tenant: tenant.act("rename_column", table=table, element="u_moved", to=element))  # fmt: skip
+
+
+WRONG = [
+    (lambda tenant: tenant.act("set_property", name="instance_name", value="acmetest"),
+     lambda tenant: tenant.act("set_property", name="instance_name", value="demo"),
+     ("acmetest", "base_url")),
+    (lambda tenant: tenant.act("uninstall_scope", scope="sn_fcms_intg"),
+     lambda tenant: tenant.act("install_scope", scope="sn_fcms_intg"),
+     ("sn_fcms_intg_imp_receipt", "install what is missing")),
+    (off, lambda tenant: tenant.act("set_property", name=GRANT, value="true"), ("401",)),
+    (*renamed("sn_fcms_intg_imp_receipt", "u_quantity_received"),
+     ("sn_fcms_intg_imp_receipt.u_quantity_received", "correct the profile")),
+    (*renamed("sn_shop_receipt", "erp_gr_number"), ("sn_shop_receipt.erp_gr_number", "correct the profile")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend", "words"), WRONG,
+    ids=["wrong instance", "table missing", "property off", "staging column renamed", "column renamed"],
+)  # fmt: skip
+def test_a_tenant_that_is_not_as_it_should_be_is_sent_nothing(
+    spoil: Callable[[Pair], Any], mend: Callable[[Pair], Any], words: tuple[str, ...], tmp_path: Path
+) -> None:
+    with pair(tmp_path) as tenant:
+        spoil(tenant)
+        ran = tenant.command.here(*RUN)
+        assert ran.code == 3, ran
+        assert all(word in ran.json["error"] for word in words), ran.json["error"]
+        assert tenant.out.writes("servicenow") == 0
+        assert set(states(tenant)) <= {"planned"}
+        mend(tenant)
+        everything_arrived_once(tenant)
+
+
+def test_a_missing_role_refuses_with_the_instances_words_and_stops_the_run(tmp_path: Path) -> None:
+    with pair(tmp_path) as tenant:
+        tenant.act("revoke_role", user="qad.integration", role="import_transformer")
+        ran = tenant.command.here(*RUN)
+        assert ran.code in (1, 3), ran
+        refused = reasons(tenant, "rejected")
+        assert refused and all("import_transformer" in one for one in refused)
+        assert tenant.out.state("servicenow", "sn_fin_supplier") == []
+        tenant.act("grant_role", user="qad.integration", role="import_transformer")
+        again = ("replay", "--integration", "demo_servicenow", "--from", "2026-09-01", "--to", "2026-11-02")
+        assert tenant.command.here(*again, *BY, "--yes", "--json").code == 0
+        everything_arrived_once(tenant)
+
+
+@pytest.mark.parametrize(
+    "name", ["Acme^ORstate=1", "Acme\nsecond line", "javascript:gs.log(1)", "O'Neil & Søn, «AB» ^"]
+)
+def test_no_name_of_a_supplier_changes_a_question_or_another_supplier(name: str, tmp_path: Path) -> None:
+    with pair(tmp_path) as tenant:
+        orders = tenant.out.state("qad", "purchase_orders")
+        code = orders[0]["supplierCode"]
+        tenant.out.act("qad", action="rename_supplier", supplier=code, name=name)
+        everything_arrived_once(tenant)
+        held = tenant.out.state("servicenow", "sn_fin_supplier")
+        assert [row["name"] for row in held if row["erp_company_code"] == code] == [name]
+        assert len({row["erp_company_code"] for row in held}) == len(held) > 1
+
+
+def test_a_number_that_the_column_would_cut_is_held_and_says_so(tmp_path: Path) -> None:
+    with pair(tmp_path) as tenant:
+        tenant.act("change_column", table="sn_shop_receipt", element="erp_gr_number", fields={"max_length": "4"})
+        assert tenant.command.here(*RUN).code == 1
+        held = reasons(tenant, "held")
+        assert held and all("sn_shop_receipt.erp_gr_number holds 4: it would be cut silently" in one for one in held)
+        assert tenant.out.state("servicenow", "sn_shop_receipt") == []
+        assert sum(abs(Decimal(str(row["quantityReceived"]))) for row in tenant.out.state("qad", "receipts")) > 0
+        tenant.act("change_column", table="sn_shop_receipt", element="erp_gr_number", fields={"max_length": "40"})
+        released = tenant.command.here("holds", "release", "--integration", "demo_servicenow", "--code", "cannot_render",
+                                       *BY, "--yes", "--json")  # fmt: skip
+        assert released.code == 0, released
+        everything_arrived_once(tenant)
