@@ -82,7 +82,7 @@ def test_a_tenant_that_is_not_as_it_should_be_is_sent_nothing(
         everything_arrived_once(tenant)
 
 
-def test_a_missing_role_refuses_with_the_instances_words_and_stops_the_run(tmp_path: Path) -> None:
+def test_a_missing_role_refuses_with_the_instances_words_and_what_is_replayed_arrives(tmp_path: Path) -> None:
     with pair(tmp_path) as tenant:
         tenant.act("revoke_role", user="qad.integration", role="import_transformer")
         ran = tenant.command.here(*RUN)
@@ -91,8 +91,9 @@ def test_a_missing_role_refuses_with_the_instances_words_and_stops_the_run(tmp_p
         assert refused and all("import_transformer" in one for one in refused)
         assert tenant.out.state("servicenow", "sn_fin_supplier") == []
         tenant.act("grant_role", user="qad.integration", role="import_transformer")
-        again = ("replay", "--integration", "demo_servicenow", "--from", "2026-09-01", "--to", "2026-11-02")
-        assert tenant.command.here(*again, *BY, "--yes", "--json").code == 0
+        again = ("replay", "--integration", "demo_servicenow", "--run", ran.json["run_id"], *BY, "--yes", "--json")
+        assert (replayed := tenant.command.here(*again)).code == 0
+        assert replayed.json["planned"] == len(refused)
         everything_arrived_once(tenant)
 
 
@@ -119,7 +120,7 @@ def test_a_number_that_the_column_would_cut_is_held_and_says_so(tmp_path: Path) 
         assert tenant.out.state("servicenow", "sn_shop_receipt") == []
         assert sum(abs(Decimal(str(row["quantityReceived"]))) for row in tenant.out.state("qad", "receipts")) > 0
         tenant.act("change_column", table="sn_shop_receipt", element="erp_gr_number", fields={"max_length": "40"})
-        released = tenant.command.here("holds", "release", "--integration", "demo_servicenow", "--code", "cannot_render",
-                                       *BY, "--yes", "--json")  # fmt: skip
+        release = ("holds", "release", "--integration", "demo_servicenow", "--code", "cannot_render", *BY, "--yes")
+        released = tenant.command.here(*release, "--json")
         assert released.code == 0, released
         everything_arrived_once(tenant)
