@@ -1,4 +1,4 @@
-"""Purchase order lines on the month's asset: numbers that plot, a table, a check that warns.
+"""Purchase order lines and the three-way match on assets: numbers that plot, a table, a check that warns.
 
 Invariant: the check warns and never fails: order lines are read now, and what was entered in one system a minute ago is
 not in the other one yet. What makes a month red is its documents.
@@ -15,6 +15,7 @@ from st_pipelines.reconciliation.amounts import pieces
 
 if TYPE_CHECKING:
     from st_pipelines.reconciliation.order_lines import OrderLines
+    from st_pipelines.reconciliation.result import Reconciliation
 
 CHECK = "order_lines_agree"
 DIFFERING = ("order_line", "legal_entity", "amount", "cause")
@@ -41,6 +42,16 @@ def order_metadata(orders: "OrderLines | None") -> Mapping[str, Any]:
         **{f"order_lines_invoiced_{word}": counts[0] for word, counts in invoiced.items()},
         "purchase_orders": table(_totals(orders), ("legal_entity", "measure", "currency", *_sides(orders))),
     }
+
+
+def match_metadata(result: "Reconciliation") -> Mapping[str, Any]:
+    """Numbers that plot: the rate over the integration's whole life, waits as of now."""
+    if (match := result.match) is None:
+        return {}
+    rate = {} if match.percent is None else {"first_try_match_percent": dg.MetadataValue.float(float(match.percent))}
+    ages = {f"waiting_for_goods_{one.age.replace(' ', '_')}": one.documents for one in match.waiting}
+    return {**rate, "three_way_match": match.verdict(), "invoices_matched": match.matched,
+            "waiting_for_goods": match.waits, **ages}  # fmt: skip
 
 
 def order_verdict(orders: "OrderLines") -> Iterator[dg.AssetCheckResult]:

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from st_pipelines.assets.metadata import amount, plotted, table
-from st_pipelines.assets.order_lines import order_check, order_metadata, order_verdict
+from st_pipelines.assets.order_lines import match_metadata, order_check, order_metadata, order_verdict
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, monthly, sealed_by_morning, target_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
@@ -50,6 +50,7 @@ def reconciled_asset(integration: Integration, flow: Flow) -> dg.AssetsDefinitio
                     "target_total": amount(one.target_minor, currency),
                     "variance": amount(one.variance_minor, currency),
                     "variance_amount": plotted(one.variance_minor, currency),
+                    **match_metadata(whole.result),
                 },
                 partition_key=day.isoformat(),
             )
@@ -87,6 +88,7 @@ def period_asset(integration: Integration, road: Road, flows: Sequence[Flow]) ->
                     "control_totals": table(result.total_rows, TOTALS),
                     "second_witness": result.witness.verdict() if result.witness else "not asked",
                     **order_metadata(result.result.orders),
+                    **match_metadata(result.result),
                 },
                 partition_key=month.isoformat(),
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from st_pipelines.cli.order_screen import as_orders, order_screen
+from st_pipelines.cli.order_screen import as_match, as_orders, coding_screen, match_screen, order_screen
 from st_pipelines.cli.output import table, text
 from st_pipelines.documents.money import PIECES, from_minor
 from st_pipelines.reconciliation.amounts import pieces
@@ -53,7 +53,12 @@ def _integration(proof: "Proof") -> Iterator[RenderableType]:
     yield text("")
     yield from control_totals(month)
     yield text("")
+    if result.match is not None:
+        yield from coding_screen(result)
+        yield text("")
     yield from _open(month)
+    if result.match is not None:
+        yield from match_screen(result.match)
     if told:
         yield text(f"The source was told about {told['marked']:,} documents ({told['refused']:,} refused).")
     yield text(f"Audit trail: {result.audit.text if result.audit else 'not verified'}")
@@ -82,7 +87,8 @@ def _as_data(proof: "Proof") -> dict[str, Any]:
             {"flow": row.flow, "state": row.state, "documents": row.documents, "currency": row.currency,
              "amount": str(from_minor(row.amount_minor, row.currency))} for row in proof.flows
         ],
-        "control_totals": month.total_rows, "open": month.cause_rows, "order_lines": as_orders(result.orders),
+        "control_totals": month.total_rows, "open": month.cause_rows,
+        "order_lines": as_orders(result.orders), "match": as_match(result.match),
         "audit": {"ok": result.audit.ok, "text": result.audit.text} if result.audit else None,
         "second_witness": as_witness(result.witness), "report": month.report_path,
     }  # fmt: skip

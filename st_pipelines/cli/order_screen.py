@@ -1,17 +1,22 @@
-"""Purchase orders on a screen: both systems by legal entity, how far the lines have come, and those that differ.
+"""Procurement on a screen: both systems' purchase orders by legal entity, how far the lines have come, those that
+differ; how supplier invoices clear their match.
 
 Invariant: as many lines as there are legal entities and currencies, however many orders there are.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
 from st_pipelines.cli.output import table, text
 from st_pipelines.documents.money import PIECES
-from st_pipelines.reconciliation.amounts import amount, pieces, plain
+from st_pipelines.posting.match_rate import MatchRate
+from st_pipelines.reconciliation.amounts import amount, money, pieces, plain
 from st_pipelines.reconciliation.order_lines import OrderLines
+
+if TYPE_CHECKING:
+    from st_pipelines.reconciliation.result import Reconciliation
 
 MOST_LINES = 10
 
@@ -48,6 +53,40 @@ def _differing(orders: OrderLines) -> Iterator[RenderableType]:
         yield table(("order line", "legal entity", f"{orders.left} ≠ {orders.right}", "amount", "cause"), shown,
                     f"Lines that differ, the largest of {len(orders.differing):,}", ("amount",))  # fmt: skip
     yield text(f"{orders.verdict()}.", "" if not orders.differing else "bold red")
+
+
+def match_screen(match: MatchRate) -> Iterator[RenderableType]:
+    yield text(f"{match.verdict()}.", "bold red" if match.first_try != match.matched else "")
+    rows = [(one.age, one.documents, ", ".join(money(minor, currency) for currency, minor in one.amounts_minor.items()))
+            for one in match.waiting]  # fmt: skip
+    if match.waits:
+        yield table(("waiting for goods", "invoices", "amount"), rows, right=("invoices", "amount"))
+    else:
+        yield text("No invoice waits for its goods.")
+
+
+def coding_screen(result: "Reconciliation") -> Iterator[RenderableType]:
+    """Supplier invoices by GL account and cost center."""
+    sides = ("source", result.target_system, "variance")
+    rows = [(result.called("account", one.gl_account), one.cost_center, one.currency,
+             *(amount(minor, one.currency) for minor in (one.source_minor, one.target_minor, one.variance_minor)))
+            for one in result.coding]  # fmt: skip
+    yield table(("GL account", "cost center", "currency", *sides), rows, "By GL account and cost center", sides)
+
+
+def as_match(match: MatchRate | None) -> Mapping[str, Any] | None:
+    """For ``--json``."""
+    if match is None:
+        return None
+    return {
+        "matched": match.matched, "first_try": match.first_try, "early": match.early,
+        "first_try_percent": None if match.percent is None else str(match.percent),
+        "waiting": [
+            {"age": one.age, "documents": one.documents,
+             "amounts": {currency: plain(minor, currency) for currency, minor in one.amounts_minor.items()}}
+            for one in match.waiting
+        ],
+    }  # fmt: skip
 
 
 def as_orders(orders: OrderLines | None) -> Mapping[str, Any] | None:

@@ -12,7 +12,7 @@ from rich.console import RenderableType
 
 from st_pipelines.cli import opened
 from st_pipelines.cli.demo_screen import as_witness
-from st_pipelines.cli.order_screen import as_orders, order_screen
+from st_pipelines.cli.order_screen import as_match, as_orders, match_screen, order_screen
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
 from st_pipelines.reconciliation.amounts import money, plain
 
@@ -90,7 +90,7 @@ def _data(result: "Reconciliation", files: Mapping[str, str]) -> dict[str, Any]:
              "business_date": v.business_date, "code": v.code, "detail": v.detail, "cure": v.cure}
             for v in result.causes
         ],
-        "order_lines": as_orders(result.orders), "files": dict(files),
+        "order_lines": as_orders(result.orders), "match": as_match(result.match), "files": dict(files),
     }  # fmt: skip
 
 
@@ -107,6 +107,8 @@ def _screen(result: "Reconciliation", files: Mapping[str, str]) -> tuple[Rendera
         rows = [tuple(row.values()) for row in result.cause_rows()[:_SHOWN]]
         more = f", the first {_SHOWN} of {len(result.causes)}" if len(result.causes) > _SHOWN else ""
         parts.append(table(("cause", "document", "amount", "detail", "cure"), rows, f"Variances{more}", ("amount",)))
+    if result.match is not None:
+        parts += match_screen(result.match)
     if result.orders is not None:
         parts += order_screen(result.orders)
     parts.append(text(f"Audit trail: {result.audit.text if result.audit else 'not verified'}"))

@@ -17,6 +17,7 @@ from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import days_of, stored_documents, stored_partitions
 from st_pipelines.integrations.witness import second_witness
+from st_pipelines.posting.match_rate import match_rate
 from st_pipelines.reconciliation.order_lines import OrderLines
 from st_pipelines.reconciliation.period import Period
 from st_pipelines.reconciliation.reconcile import reconcile
@@ -141,6 +142,7 @@ def _reconcile(
         period=period, documents=documents, kinds=[kind for flow in flows for kind in flow.reconciled_kinds],
         cost_centers=_cost_centers(session), names=names(session),
         audit=audit, journal=witness, run_id=run_id, orders=orders,
+        match=match_rate(session.engine, integration.name) if any(flow.takes_goods for flow in flows) else None,
     )  # fmt: skip
     path = session.settings.home.resolve() / "reports" / integration.name / f"{label}.html"
     return Reconciled(result, integration.options.currency, str(result.write_report(path)))

@@ -44,6 +44,8 @@ _ALL = (
           "Somebody changed the coding in the target: correct it there or change the mapping tables.", True),
     Cause("business_unit_differs", "Business unit differs", "The target's cost centers are not those that were posted.",
           "Somebody changed the coding in the target: correct it there or change the mapping tables.", True),
+    Cause("cost_center_differs", "Cost center differs", "The target has the same accounts with other cost centers.",
+          "Somebody changed the coding in the target: correct it there or change it in the source.", True),
     Cause("not_in_source", "No longer in the source", "It was posted and the source no longer has it: that is no void.",
           "Ask in the source who removed it; void it there properly.", True),
     Cause("unknown", "Outcome unknown", "It was sent and no answer came; only reading back can tell.",

@@ -56,6 +56,35 @@ def control_totals(source: Side, ledger: Side, target: Side) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in ("currency", "business_unit", "gl_account", "business_date")])
 
 
+@dataclass(frozen=True)
+class CodingTotal:
+    """One GL account and cost center over all dates and business units, in minor units."""
+
+    gl_account: str
+    cost_center: str
+    currency: str
+    source_minor: int
+    target_minor: int
+
+    @property
+    def variance_minor(self) -> int:
+        return self.source_minor - self.target_minor
+
+
+def coding_totals(source: Side, target: Side) -> tuple[CodingTotal, ...]:
+    """By currency, GL account and cost center; empty where no line has a cost center."""
+    sums: dict[tuple[str, str, str], list[int]] = {}
+    for place, lines in enumerate((source.lines, target.lines)):
+        table = lines.group_by(["currency", "gl_account", "cost_center"], use_threads=False)
+        for row in table.aggregate([("amount_minor", "sum")]).to_pylist():
+            of = sums.setdefault((row["currency"], row["gl_account"], row["cost_center"]), [0, 0])
+            of[place] += row["amount_minor_sum"]
+    if not any(center for _, _, center in sums):
+        return ()
+    return tuple(CodingTotal(account, center, currency, *both)
+                 for (currency, account, center), both in sorted(sums.items()))  # fmt: skip
+
+
 def as_rows(totals: pa.Table) -> tuple[ControlTotal, ...]:
     """The table as values."""
     return tuple(ControlTotal(**row) for row in totals.to_pylist())

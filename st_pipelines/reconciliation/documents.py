@@ -6,7 +6,7 @@ or name: two equal payments are two payments.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -15,14 +15,17 @@ from st_pipelines.reconciliation.sides import Side
 Row = Mapping[str, Any]
 Place = tuple[str, str, str, date | None]  # business unit, GL account, currency, business date
 Lines = Mapping[Place, int]
+Coding = Mapping[tuple[str, str, str], int]  # GL account, cost center, currency
 
 
 @dataclass(frozen=True)
 class Stand:
-    """One document as one side has it; ``lines`` are summed by place and empty where it does not stand."""
+    """One document as one side has it; ``lines`` are summed by place and empty where it does not stand. ``coding``: the
+    same money by cost center."""
 
     row: Row
     lines: Lines
+    coding: Coding = field(default_factory=dict)
 
     @property
     def stands(self) -> bool:
@@ -84,18 +87,20 @@ def subtract(left: Lines, right: Lines) -> dict[Place, int]:
 
 
 def _by_key(side: Side) -> dict[str, Stand]:
-    lines = _lines(side)
+    lines, coding = _lines(side), _coding(side)
     return {
-        row["doc_key"]: Stand(row, lines.get((row["doc_key"], row["copy_id"]), {}))
+        row["doc_key"]: Stand(row, lines.get(of, {}), coding.get(of, {}))
         for row in side.documents.to_pylist()
+        for of in [(row["doc_key"], row["copy_id"])]
     }
 
 
 def _copies_by_key(side: Side) -> dict[str, tuple[Stand, ...]]:
-    lines = _lines(side)
+    lines, coding = _lines(side), _coding(side)
     found: dict[str, list[Stand]] = defaultdict(list)
     for row in side.documents.to_pylist():
-        found[row["doc_key"]].append(Stand(row, lines.get((row["doc_key"], row["copy_id"]), {})))
+        of = row["doc_key"], row["copy_id"]
+        found[row["doc_key"]].append(Stand(row, lines.get(of, {}), coding.get(of, {})))
     return {
         key: tuple(sorted(some, key=lambda stand: (not stand.stands, stand.row["copy_id"])))
         for key, some in found.items()
@@ -110,4 +115,15 @@ def _lines(side: Side) -> dict[tuple[str, str], dict[Place, int]]:
     ):
         place, lines = (unit, account, currency, day), result[key, copy]
         lines[place] = lines.get(place, 0) + minor
+    return result
+
+
+def _coding(side: Side) -> dict[tuple[str, str], dict[tuple[str, str, str], int]]:
+    result: dict[tuple[str, str], dict[tuple[str, str, str], int]] = defaultdict(dict)
+    names = ("doc_key", "copy_id", "gl_account", "cost_center", "currency", "amount_minor")
+    for key, copy, account, center, currency, minor in zip(
+        *(side.lines[name].to_pylist() for name in names), strict=True
+    ):
+        sums = result[key, copy]
+        sums[account, center, currency] = sums.get((account, center, currency), 0) + minor
     return result

@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.claimed import void_ref
+from st_pipelines.posting.match_rate import MatchRate
 from st_pipelines.posting.target import Found, Target
-from st_pipelines.reconciliation.control_totals import control_totals
+from st_pipelines.reconciliation.control_totals import coding_totals, control_totals
 from st_pipelines.reconciliation.documents import triples
 from st_pipelines.reconciliation.ledger_side import keys_of_references, ledger_side, recorded_documents
 from st_pipelines.reconciliation.order_lines import OrderLines
@@ -37,7 +38,7 @@ def reconcile(
     documents: Iterable[MappedDocument] | None = None, kinds: Sequence[str] = KINDS_WITH_MONEY,
     cost_centers: Iterable[tuple[str, str, str]] = (), names: Mapping[str, str] | None = None,
     audit: AuditVerdict | None = None, journal: Callable[[Side], SecondWitness] | None = None, run_id: str = "",
-    orders: OrderLines | None = None,
+    orders: OrderLines | None = None, match: MatchRate | None = None,
 ) -> Reconciliation:  # fmt: skip
     """``documents``: mapped documents of the source, any versions, any dates, as the store has them. What the ledger
     recorded is added, and of each document the newest version counts; so a document that was mapped and never planned
@@ -70,7 +71,8 @@ def reconcile(
         made_at=datetime.now(UTC), run_id=run_id, totals=totals, causes=explain(matched, totals),
         flows=flow_states(matched), days=day_totals(source, there), audit=audit,
         witness=None if journal is None else journal(source), names=names or {},
-        notes=tuple(_notes(given is None, shared)), orders=orders,
+        notes=tuple(_notes(given is None, shared)), orders=orders, match=match,
+        coding=coding_totals(source, there),
     )  # fmt: skip
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from st_pipelines.posting.match_rate import MatchRate
 from st_pipelines.reconciliation.amounts import amount, money
 from st_pipelines.reconciliation.causes import CAUSES, ORDER
-from st_pipelines.reconciliation.control_totals import ControlTotal, as_rows, folded
+from st_pipelines.reconciliation.control_totals import CodingTotal, ControlTotal, as_rows, folded
 from st_pipelines.reconciliation.order_lines import OrderLines
 from st_pipelines.reconciliation.overview import DayTotal, FlowState
 from st_pipelines.reconciliation.second_witness import SecondWitness
@@ -41,7 +42,9 @@ class CauseTotal:
 class Reconciliation:
     """``totals`` has schema ``control_totals.CONTROL_TOTALS``; ``causes`` has one entry per document and cause.
     ``names`` maps ``account:<code>`` and ``unit:<id>`` to what a person calls them. ``notes`` are limits of this
-    reconciliation that the reader must know. ``orders``: purchase order lines of both systems, where both keep some."""
+    reconciliation that the reader must know. ``orders``: purchase order lines of both systems, where both keep some.
+    ``match``: how invoices of orders clear, where they take goods. ``coding``: the
+    same money as ``totals`` by GL account and cost center."""
 
     integration: str
     companies: tuple[str, ...]
@@ -58,6 +61,8 @@ class Reconciliation:
     names: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     orders: OrderLines | None = None
+    match: MatchRate | None = None
+    coding: tuple[CodingTotal, ...] = ()
 
     @property
     def rows(self) -> tuple[ControlTotal, ...]:

@@ -164,6 +164,18 @@ def _in_target(triple: Triple, ledger: Stand, primary: Stand | None) -> Iterator
     elif said:
         text = "; ".join(text for _, text in said)
         yield from _variances(triple, said[0][0], differences, primary, detail=text, compared=ledger)
+    elif moved := _moved(ledger, primary):
+        detail = f"cost centers, posted minus target: {_listed(moved)}"
+        yield from _variances(triple, "cost_center_differs", {}, primary, detail=detail, moved=moved)
+
+
+def _moved(ledger: Stand, target: Stand) -> dict[tuple[str, str], int]:
+    """Money that lies on another cost center of the same accounts, by ``account / center`` and currency."""
+    left = dict(ledger.coding)
+    for of, minor in target.coding.items():
+        left[of] = left.get(of, 0) - minor
+    return {(f"{account} / {center or 'none'}", currency): minor
+            for (account, center, currency), minor in left.items() if minor}  # fmt: skip
 
 
 def _differences(ledger: Stand, target: Stand, lines: Mapping[Place, int]) -> list[tuple[str, str]]:
@@ -207,8 +219,10 @@ def _copy_text(triple: Triple, copy: Stand) -> str:
 def _variances(
     triple: Triple, cause: str, lines: Mapping[Place, int], copy: Stand | None, *,
     detail: str, cure: str = "", code: str = "", compared: Stand | None = None,
+    moved: Mapping[tuple[str, str], int] | None = None,
 ) -> Iterator[Variance]:  # fmt: skip
-    """One row a currency, at least one: an open document with even amounts is listed with 0.00."""
+    """One row a currency, at least one: an open document with even amounts is listed with 0.00. ``moved``: money that
+    changed places which the control totals do not tell apart."""
     rows = [stand.row for stand in (triple.source, triple.ledger, copy) if stand is not None]
     by_currency: dict[str, dict[Place, int]] = defaultdict(dict)
     for place, minor in lines.items():
@@ -222,7 +236,8 @@ def _variances(
             there = copy.row["total_minor"]
             totals = 0 if there is None else compared.row["total_minor"] - there
         yield Variance(
-            cause=cause, doc_key=triple.doc_key, currency=currency, amount_minor=affected_minor(part, totals),
+            cause=cause, doc_key=triple.doc_key, currency=currency,
+            amount_minor=affected_minor(part, totals) + _one_way(moved or {}, currency),
             source_minor=triple.source.row["total_minor"] if triple.source and triple.source.stands else None,
             target_minor=copy.row["total_minor"] if copy else None, detail=detail,
             business_date=next((row["business_date"] for row in rows if row["business_date"]), None),
@@ -231,6 +246,11 @@ def _variances(
             target_id=copy.row["copy_id"] if copy else _first(rows[1:], "copy_id"),
             lines=tuple(sorted(part.items(), key=str)),
         )  # fmt: skip
+
+
+def _one_way(moved: Mapping[tuple[str, str], int], currency: str) -> int:
+    """What left its place; the same amount came to others."""
+    return sum(minor for (_, of), minor in moved.items() if of == currency and minor > 0)
 
 
 def _first(rows: list[Mapping[str, Any]], name: str) -> str:

@@ -13,6 +13,7 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.cover import CoverSummary, evaluate, settle, wanted
 from st_pipelines.posting.life import life
+from st_pipelines.posting.match_rate import match_rate
 from st_pipelines.posting.plan import plan_documents
 from st_pipelines.posting.poster import post
 from st_pipelines.posting.settings import PostSettings
@@ -281,6 +282,25 @@ def test_facts_say_what_was_seen_of_covered_ones_too(here: Company) -> None:
         (1, f"order {order} line 1: 2 invoiced, 3 received, 0 already matched"),
         (0, f"order {order} line 1: 2 invoiced, 3 received, 0 already matched, 2 for other invoices, 1 missing"),
     ]
+
+
+def test_the_ledger_says_how_many_were_matched_at_the_first_try(here: Company) -> None:
+    assert match_rate(here.engine, INTEGRATION).percent is None
+    order = here.house.order()
+    early, later = here.house.take(1, (order, 1, "2", "3.00")), here.house.take(2, (order, 1, "3", "3.00"))
+    here.run(early)
+    here.house.receive(order, 2)
+    here.run(later)
+    found = match_rate(here.engine, INTEGRATION)
+    assert (found.matched, found.first_try, found.early, str(found.percent)) == (1, 1, 1, "100.0")
+    assert [(one.age, one.documents, one.amounts_minor) for one in found.waiting if one.documents] == [
+        ("under a day", 1, {"USD": 900})
+    ]
+    here.house.receive(order, 3)
+    here.tenant.arm(action="refuse", count=1, text="The voucher was refused.",
+                    match={"method": "POST", "path": "supplierInvoices"})  # fmt: skip
+    here.run()
+    assert match_rate(here.engine, INTEGRATION).matched == 1, "a refused one is not matched"
 
 
 def _facts(engine: Engine) -> list[tuple[int, str]]:

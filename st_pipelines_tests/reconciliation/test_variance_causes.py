@@ -9,6 +9,7 @@ import pytest
 
 from st_pipelines.documents.mapped import ControlLine, Hold
 from st_pipelines.reconciliation.causes import CAUSES
+from st_pipelines.reconciliation.control_totals import coding_totals
 from st_pipelines_tests.reconciliation.books import CENTERS, DAY, Books, as_found, document
 
 HOLD = Hold("gl_account.no_row", "101/MEMBERSHIP", "no account for this item type", "Add a row to gl_accounts.csv.")
@@ -144,6 +145,16 @@ def test_account_changed_in_the_target(books: Books) -> None:
     lines = (ControlLine("", "1200", "", 1_000), ControlLine("", "4100", "1100", -1_000))
     books.target[0] = replace(books.target[0], control=lines)
     assert "4100" in only(books, "account_differs", 1_000)
+
+
+def test_cost_center_changed_within_one_business_unit(books: Books) -> None:
+    """The control totals do not tell cost centers apart: the document does."""
+    lines = (ControlLine("101", "1200", "", 1_000), ControlLine("101", "4000", "1199", -1_000))
+    books.target[0] = replace(books.target[0], control=lines)
+    assert "4000 / 1199 10.00 USD" in only(books, "cost_center_differs", 1_000)
+    source, _, target = books.sides()
+    moved = {(one.cost_center, one.variance_minor) for one in coding_totals(source, target) if one.variance_minor}
+    assert moved == {("1100", -1_000), ("1199", 1_000)}
 
 
 def test_cost_center_changed_in_the_target(books: Books) -> None:
