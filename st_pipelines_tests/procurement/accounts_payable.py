@@ -94,12 +94,21 @@ class Payables:
 
     def writes(self) -> int:
         """Everything that was written to either system since it began, sign-in aside."""
-        writes = 0
-        for system, part in (("qad", "/api/erp/"), ("servicenow", "/api/now/table/")):
-            answer = httpx.get(f"{self.back.origin(system)}/_sandbox/log", params={"limit": 100_000}).json()
-            rows = answer if isinstance(answer, list) else answer.get("requests") or answer.get("log") or answer["rows"]
-            writes += sum(one["method"] in ("POST", "PATCH", "PUT") and part in one["path"] for one in rows)
-        return writes
+        return sum(
+            one["method"] in ("POST", "PATCH", "PUT") and part in one["path"]
+            for system, part in (("qad", "/api/erp/"), ("servicenow", "/api/now/table/")) for one in self._log(system)
+        )  # fmt: skip
+
+    def reads(self) -> Counter[str]:
+        """Questions to ServiceNow by table, since it began."""
+        return Counter(one["path"].rpartition("/table/")[2].partition("?")[0] for one in self._log("servicenow")
+                       if one["method"] == "GET" and "/table/" in one["path"])  # fmt: skip
+
+    def _log(self, system: str) -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.back.origin(system)}/_sandbox/log", params={"limit": 100_000}).json()
+        return list(
+            answer if isinstance(answer, list) else answer.get("requests") or answer.get("log") or answer["rows"]
+        )
 
     def ledger(self, query: str) -> list[Any]:
         with self.back.session() as session, session.engine.connect() as connection:

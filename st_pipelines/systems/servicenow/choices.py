@@ -5,7 +5,7 @@ Stored numbers of states are not published and differ between instances. A table
 of its parent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from st_pipelines.systems.http.errors import Forbidden
@@ -60,16 +60,26 @@ def labels(proof: Proof, table: str, element: str, language: str = "en") -> Mapp
 
 def value_of(proof: Proof, table: str, element: str, label: str, language: str = "en") -> str:
     """The stored value of a label. Raises ``Untrusted``, naming the labels that there are, or ``Ambiguous``."""
+    return values_of(proof, table, element, [label], language)[label]
+
+
+def values_of(
+    proof: Proof, table: str, element: str, wanted: Iterable[str], language: str = "en"
+) -> Mapping[str, str]:  # fmt: skip
+    """The same of several labels, with one question."""
     active = [choice for choice in choices(proof, table, element, language) if choice.is_active]
-    values = sorted({choice.value for choice in active if choice.label == label})
-    if not values:
-        there = ", ".join(sorted(choice.label for choice in active)) or "none"
-        raise proof.client.fault(Untrusted, f"{table}.{element} has no active choice {label!r}; there are: {there}",
-                                 _CHOICES.table, cure="correct the label in the profile")  # fmt: skip
-    if len(values) > 1:
-        raise proof.client.fault(Ambiguous, f"{table}.{element}: the values {', '.join(values)} are all {label!r}",
-                                 _CHOICES.table, cure="give all but one of them another label")  # fmt: skip
-    return values[0]
+    found = {}
+    for label in wanted:
+        values = sorted({choice.value for choice in active if choice.label == label})
+        if not values:
+            there = ", ".join(sorted(choice.label for choice in active)) or "none"
+            raise proof.client.fault(Untrusted, f"{table}.{element} has no active choice {label!r}; there are: {there}",
+                                     _CHOICES.table, cure="correct the label in the profile")  # fmt: skip
+        if len(values) > 1:
+            raise proof.client.fault(Ambiguous, f"{table}.{element}: the values {', '.join(values)} are all {label!r}",
+                                     _CHOICES.table, cure="give all but one of them another label")  # fmt: skip
+        found[label] = values[0]
+    return found
 
 
 def _hidden(proof: Proof, why: str) -> MetadataHidden:

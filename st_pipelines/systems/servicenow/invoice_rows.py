@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from st_pipelines.documents.keys import coded, first_of, fitting
 from st_pipelines.systems.servicenow.answers import Row, Untrusted
-from st_pipelines.systems.servicenow.choices import value_of
+from st_pipelines.systems.servicenow.choices import values_of
 from st_pipelines.systems.servicenow.keyset import Window
 from st_pipelines.systems.servicenow.procurement import Procurement
 from st_pipelines.systems.servicenow.profile import ProfileFault, Table
@@ -36,12 +36,11 @@ class InvoiceRows:
         procurement.proof.learn([table.table, procurement.invoice_lines.table.table])
         self._reader = procurement.invoices.reader(["state", "supplier_invoice_number"])
         column = table.column("state")
-        self.values = {
-            value_of(procurement.proof, table.table, column, label, procurement.profile.language): word
-            for word, label in table.choices.get("state", {}).items() if word in WATCHED
-        }  # fmt: skip
-        if not self.values:
+        words = {label: word for word, label in table.choices.get("state", {}).items() if word in WATCHED}
+        if not words:
             raise ProfileFault(f"tables.{procurement.invoices.name}.choices: no state is named")
+        values = values_of(procurement.proof, table.table, column, words, procurement.profile.language)
+        self.values = {value: words[label] for label, value in values.items()}
         self._watched = one_of(self._reader.columns[column], list(self.values))
 
     def modified(self, window: Window) -> Iterator[list[Row]]:
