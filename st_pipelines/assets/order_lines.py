@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from st_pipelines.reconciliation.order_lines import OrderLines
     from st_pipelines.reconciliation.result import Reconciliation
 
-CHECK = "order_lines_agree"
+CHECK, GONE = "order_lines_agree", "invoiced_goods_are_there"
+UNDO = "Nothing is undone by itself: receive the goods again in the books, or undo the match there and have it credited."
 DIFFERING = ("order_line", "legal_entity", "amount", "cause")
 
 
@@ -27,6 +28,8 @@ def order_check(key: dg.AssetKey, road: Road) -> Iterator[dg.AssetCheckSpec]:
         what = " and ".join(road.order_measures)
         yield dg.AssetCheckSpec(CHECK, asset=key, description=f"Each purchase order line has the same pieces and the "
                                 f"same money {what} in both systems, over its whole life.")  # fmt: skip
+        if "invoiced" in road.order_measures:
+            yield dg.AssetCheckSpec(GONE, asset=key, description="No goods went back after an invoice had taken them.")
 
 
 def order_metadata(orders: "OrderLines | None") -> Mapping[str, Any]:
@@ -65,6 +68,15 @@ def order_verdict(orders: "OrderLines") -> Iterator[dg.AssetCheckResult]:
         check_name=CHECK, passed=not orders.differing, severity=dg.AssetCheckSeverity.WARN,
         description=orders.verdict(), metadata={"differing": table(rows, DIFFERING)},
     )  # fmt: skip
+    if "invoiced" in orders.measures:
+        said = [one.says for one in orders.taken_back]
+        yield dg.AssetCheckResult(
+            check_name=GONE,
+            passed=not said,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{'; '.join(said[:5])}{'; and more' if len(said) > 5 else ''}. {UNDO}" if said else None,
+            metadata={"order_lines": len(said)},
+        )
 
 
 def _sides(orders: "OrderLines") -> tuple[str, ...]:

@@ -40,6 +40,8 @@ def order_screen(orders: OrderLines) -> Iterator[RenderableType]:
                 f"How far the lines have come, {left} and {right}", words)  # fmt: skip
     yield text("")
     yield from _differing(orders)
+    for one in orders.taken_back[:MOST_LINES]:
+        yield text(f"{one.says}.", "bold red")
 
 
 def _differing(orders: OrderLines) -> Iterator[RenderableType]:
@@ -109,6 +111,7 @@ def as_orders(orders: OrderLines | None) -> Mapping[str, Any] | None:
              "amount": plain(line.money(orders.measures), line.known.currency), "cause": line.cause}
             for line in orders.differing
         ],
+        "goods_gone_back": [one.says for one in orders.taken_back],
     }  # fmt: skip
 
 

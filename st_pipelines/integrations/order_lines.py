@@ -3,6 +3,7 @@ is a document of this integration that names the line and is open; without one, 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from st_pipelines.documents.bill import Bill
 from st_pipelines.documents.mapped import MappedDocument
@@ -21,11 +22,25 @@ def order_lines(session: Session, documents: Sequence[MappedDocument]) -> OrderL
     road, first = session.road, session.integration.first_day
     if road.source.order_lines is None or road.target.order_lines is None:
         return None
-    return compare(
+    compared = compare(
         road.source.order_lines(session.source, first), road.target.order_lines(session.target_client, first),
         entity=_legal_entity(session), causes=lambda keys: _causes(session, documents, set(keys)),
         names=(road.source.system, road.target.system), measures=road.order_measures,
     )  # fmt: skip
+    short = {(one.line.order, one.line.line) for one in compared.taken_back}
+    return replace(compared, taken_by=_takers(session, documents, short)) if short else compared
+
+
+def _takers(session: Session, documents: Sequence[MappedDocument], wanted: set[Key]) -> Mapping[Key, str]:
+    """Documents that stand in the target and took goods of these lines, by what people call them."""
+    naming = {document.doc_key: wanted.intersection(_lines_of(document)) for document in documents}
+    keys = sorted(key for key, lines in naming.items() if lines)
+    found: dict[Key, list[str]] = defaultdict(list)
+    for key, stands in standing(session.engine, session.integration.name, keys).items():
+        if stands.state == "posted":
+            for line in naming[key]:
+                found[line].append(f"{stands.label or key} ({key})")
+    return {line: ", ".join(sorted(names)) for line, names in found.items()}
 
 
 def _legal_entity(session: Session) -> Callable[[str, str], str]:

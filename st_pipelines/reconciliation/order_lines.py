@@ -6,7 +6,7 @@ beside the documents, so what was entered a minute ago may differ and be nobody'
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
@@ -57,6 +57,25 @@ class ComparedLine:
 
 
 @dataclass(frozen=True)
+class TakenBack:
+    """An order line of which the books have matched more pieces than are received: goods went back after an invoice had
+    taken them. ``taken_by``: documents of this integration that name the line and stand in the books."""
+
+    line: ComparedLine
+    taken_by: str
+
+    @property
+    def says(self) -> str:
+        held = self.line.right
+        assert held is not None
+        return (
+            f"order {self.line.order} line {self.line.line}: {_plain(held.invoiced)} invoiced, "
+            f"{_plain(held.received)} received, {_plain(-held.not_invoiced)} went back after they had been invoiced; "
+            f"taken by {self.taken_by or 'invoices that are not of this integration'}"
+        )
+
+
+@dataclass(frozen=True)
 class OrderTotal:
     """One measure of one legal entity in one currency; pieces in millionths (``money.PIECES``)."""
 
@@ -81,12 +100,21 @@ class OrderTotal:
 @dataclass(frozen=True)
 class OrderLines:
     """``left`` and ``right``: what the two systems are called. ``measures``: those that this integration carries, and
-    that must therefore agree; the others are shown."""
+    that must therefore agree; the others are shown. ``taken_by``: which posted documents took goods of a line."""
 
     left: str
     right: str
     measures: Sequence[str]
     lines: Sequence[ComparedLine]
+    taken_by: Mapping[Key, str] = field(default_factory=dict)
+
+    @cached_property
+    def taken_back(self) -> Sequence[TakenBack]:
+        """Where invoices go into the target. Nothing is undone by itself: a match is undone there, by a person."""
+        if "invoiced" not in self.measures:
+            return []
+        return [TakenBack(line, self.taken_by.get((line.order, line.line), "")) for line in self.lines
+                if line.right is not None and line.right.not_invoiced < 0]  # fmt: skip
 
     @cached_property
     def differing(self) -> Sequence[ComparedLine]:
@@ -148,6 +176,10 @@ def _by_key(standings: Iterable[OrderLineStanding], side: str) -> dict[Key, Orde
             raise ValueError(f"{side} shows line {one.line} of order {one.order} twice")
         found[one.order, one.line] = one
     return found
+
+
+def _plain(pieces: Decimal) -> str:
+    return format(pieces.normalize() + 0, "f")
 
 
 def _of(side: OrderLineStanding | None, name: str) -> Decimal:

@@ -60,6 +60,21 @@ def test_what_the_integration_does_not_carry_is_shown_and_not_judged() -> None:
     assert (invoiced.variance_pieces, invoiced.variance_minor) == (-10_000_000, -2500)
 
 
+def test_goods_that_went_back_after_they_were_invoiced_are_named_with_their_line_and_invoice() -> None:
+    there = [line("PR1", received="6", invoiced="10"), line("PR2", received="10", invoiced="10")]
+    orders = compare(there, there, entity=lambda one, other: one, causes=lambda keys: {},
+                     names=("servicenow", "qad"), measures=("invoiced",))  # fmt: skip
+    orders = replace(orders, taken_by={("PR1", "1"): "INV-7 (SN:demo:invoice:7)"})
+    assert [one.says for one in orders.taken_back] == [
+        "order PR1 line 1: 10 invoiced, 6 received, 4 went back after they had been invoiced; "
+        "taken by INV-7 (SN:demo:invoice:7)"
+    ]
+    assert not orders.differing, "both systems agree on it all the same"
+    page = render_html(replace(reconciliation(Books()), orders=orders))
+    assert "Goods that went back" in page and "4 went back after they had been invoiced" in page
+    assert compared(there, there).taken_back == [], "receipts out, no invoices in: not this direction's business"
+
+
 def test_another_currency_is_a_difference_of_its_own() -> None:
     assert compared([line(currency="USD")], [line(currency="EUR")]).differing
 
