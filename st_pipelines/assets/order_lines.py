@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from st_pipelines.reconciliation.result import Reconciliation
 
 CHECK, GONE = "order_lines_agree", "invoiced_goods_are_there"
-UNDO = "Nothing is undone by itself: receive the goods again in the books, or undo the match there and have it credited."
+UNDO = "Nothing is undone by itself: receive the goods again in the books, or undo the match there and credit it."
 DIFFERING = ("order_line", "legal_entity", "amount", "cause")
 
 
