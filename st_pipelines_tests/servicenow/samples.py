@@ -25,6 +25,7 @@ def fill(hostile: Hostile, profile: Profile) -> None:
     """Every table and column that the profile names, choices, modules, roles, maps: nothing is missing."""
     hostile.add_table("sn_fin_supplier", ["name", "erp_source", "erp_company_code"], unique=("erp_company_code",))
     hostile.add_table("sn_fin_legal_entity", ["erp_company_code", "name", "active"])
+    hostile.add_table("sn_fin_supplier_detail", ["supplier", "legal_entity", "supplier_number"])
     hostile.add_table("cmn_cost_center", ["code", "name", "valid_from", "valid_to"])
     hostile.add_table("sn_fin_gl_account", ["number", "account_name", "inactive"])
     hostile.add_table("sn_shop_order", ["supplier", "status", "total_amount"])
