@@ -8,7 +8,8 @@ from st_pipelines.systems.servicenow.profile_file import load_profile
 from st_pipelines_tests.servicenow.hostile import Hostile
 
 PROFILE = Path(__file__).resolve().parents[2] / "mappings" / "demo_servicenow" / "servicenow_profile.yaml"
-STATES = {"5": "Draft", "10": "Pending approval", "20": "Approved", "30": "Paid", "40": "Canceled", "50": "Rejected"}
+STATES = {"5": "Draft", "10": "Pending approval", "20": "Approved", "30": "Paid", "40": "Canceled", "50": "Rejected",
+          "60": "Pending payment"}  # fmt: skip
 ORDERS = {"1": "Ordered", "2": "Partially Delivered", "3": "Delivered"}
 
 
@@ -44,7 +45,7 @@ def fill(hostile: Hostile, profile: Profile) -> None:
     hostile.add_table("sn_shop_receipt", ["erp_gr_number", "purchase_order_line", "quantity_received", "status"],
                       unique=("erp_gr_number",))  # fmt: skip
     hostile.add_table("sn_shop_invoice", [
-        "number", "state", "type", "supplier", "supplier_invoice_number", "invoice_date", "invoice_amount",
+        "number", "state", "type", "supplier", "supplier_invoice_number", "invoice_date", "due_date", "invoice_amount",
         "tax_amount", "purchase_order", "legal_entity", "erp_number", "erp_posting_date", "u_erp_status",
         "u_erp_matched_amount", "u_erp_variance_amount", "u_erp_hold_amount", "u_erp_message"])  # fmt: skip
     hostile.add_table("sn_shop_invoice_line", [
@@ -100,7 +101,8 @@ def order_line(number: str, second: int = 0, /, **changes: str) -> dict[str, Any
 def invoice(number: str, second: int = 0, /, **changes: str) -> dict[str, Any]:
     return record(number, second, **{
         "number": f"INV{number}", "state": "20", "type": "po", "supplier": "s1", "supplier.erp_company_code": "V100",
-        "supplier_invoice_number": f"S-{number}", "invoice_date": "2026-09-30", "invoice_amount": "USD;108.25",
+        "supplier_invoice_number": f"S-{number}", "invoice_date": "2026-09-30", "due_date": "",
+        "invoice_amount": "USD;108.25",
         "tax_amount": "USD;8.25", "purchase_order.erp_number": "PO1", "legal_entity.erp_company_code": "10USACO",
         "erp_number": "", "erp_posting_date": "", "u_erp_status": "", "u_erp_matched_amount": "",
         "u_erp_variance_amount": "", "u_erp_hold_amount": "", "u_erp_message": "", **changes})  # fmt: skip
@@ -110,6 +112,6 @@ def line(number: str, of: dict[str, Any], second: int = 0, /, **changes: str) ->
     return record(number, second, **{
         "invoice": of["sys_id"], "number": f"L{number}", "line_description": "Copper pipe", "invoiced_quantity": "4",
         "line_unit_price": "USD;25.00", "line_amount": "USD;100.00", "tax_amount": "USD;8.25",
-        "purchase_order.erp_number": "PO1", "order_line.erp_line_number": "1", "cost_center.code": "4100",
-        "ledger_account.number": "5000",
+        "purchase_order.erp_number": "PO1", "purchase_order.total_amount": "USD;400.00",
+        "order_line.erp_line_number": "1", "cost_center.code": "4100", "ledger_account.number": "5000",
         **changes})  # fmt: skip

@@ -78,7 +78,8 @@ def test_an_instance_that_fits_has_no_fault_and_nothing_unknown(hostile: Hostile
       "base_url"),
      (lambda h: drop(h, "sn_fcms_intg_imp_receipt", "u_erp_receipt_number"), "staging receipts",
       "has no u_erp_receipt_number (an assumed name)", "correct the column"),
-     (lambda h: without(h, "sys_transform_map", source_table="sn_fcms_intg_imp_receipt"), "transform map receipts", "no active transform map", "activate"),
+     (lambda h: without(h, "sys_transform_map", source_table="sn_fcms_intg_imp_receipt"), "transform map receipts",
+      "no active transform map", "activate"),
      (lambda h: [row.update(coalesce="false") for row in h.tables["sys_transform_entry"]], "transform map receipts",
       "does not coalesce on", "let the map coalesce")],
 )  # fmt: skip
