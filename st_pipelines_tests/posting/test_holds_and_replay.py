@@ -27,14 +27,9 @@ from st_pipelines_tests.posting.cases import (
     send,
     states,
 )
-from st_pipelines_tests.posting.fake_target import OK, REFUSE, FakeTarget, MemoryBooks, MovedClock, scripted
+from st_pipelines_tests.posting.fake_target import OK, REFUSE, FakeTarget, scripted
 
 WHO = {"by": "Bob", "reason": "agreed with the controller"}
-
-
-@pytest.fixture
-def target() -> FakeTarget:
-    return FakeTarget(MemoryBooks(), clock=MovedClock())
 
 
 def ids(engine: Engine, doc_key: str) -> list[int]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import pytest
 from sqlalchemy import Engine
 
 from st_pipelines.posting.facts import record_facts
@@ -20,7 +19,7 @@ from st_pipelines_tests.posting.cases import (
     states,
     void,
 )
-from st_pipelines_tests.posting.fake_target import FakeTarget, MemoryBooks, MovedClock
+from st_pipelines_tests.posting.fake_target import FakeTarget
 
 RECEIPT = "ST:1:receipt_line:7"
 
@@ -30,11 +29,6 @@ class Fact:
     key: str
     is_true: bool
     detail: str = ""
-
-
-@pytest.fixture
-def target() -> FakeTarget:
-    return FakeTarget(MemoryBooks(), clock=MovedClock())
 
 
 def test_a_bill_waits_for_its_goods(engine: Engine, target: FakeTarget) -> None:

@@ -15,14 +15,9 @@ from st_pipelines.integrations.recovery import begin_epoch
 from st_pipelines.posting.recover import CannotRecover, Recovered, read_back_open
 from st_pipelines_tests.posting.backups import copied, opened_copy
 from st_pipelines_tests.posting.cases import CONTEXT, FAST, document, events, key, plan, prove, rows, send, states, void
-from st_pipelines_tests.posting.fake_target import REFUSE, FakeTarget, MemoryBooks, MovedClock
+from st_pipelines_tests.posting.fake_target import REFUSE, FakeTarget
 
 KEYS = Keyring([b"k" * 32])
-
-
-@pytest.fixture
-def target() -> FakeTarget:
-    return FakeTarget(MemoryBooks(), clock=MovedClock())
 
 
 @pytest.fixture

@@ -19,12 +19,7 @@ from st_pipelines_tests.posting.cases import (
     send,
     void,
 )
-from st_pipelines_tests.posting.fake_target import REFUSE, FakeTarget, MemoryBooks, MovedClock, per_reference
-
-
-@pytest.fixture
-def target() -> FakeTarget:
-    return FakeTarget(MemoryBooks(), clock=MovedClock())
+from st_pipelines_tests.posting.fake_target import REFUSE, FakeTarget, per_reference
 
 
 def test_documents_are_counted_once_by_where_they_ended(engine: Engine, target: FakeTarget) -> None:

@@ -23,7 +23,7 @@ from st_pipelines_tests.posting.cases import (
     states,
     void,
 )
-from st_pipelines_tests.posting.fake_target import REFUSE, FakeTarget, MemoryBooks, MovedClock, per_reference
+from st_pipelines_tests.posting.fake_target import REFUSE, FakeTarget, per_reference
 
 RECEIPT = "ST:1:receipt_line:7"
 PAYMENT = key(9, "payment")
@@ -34,11 +34,6 @@ class Fact:
     key: str
     is_true: bool
     detail: str = ""
-
-
-@pytest.fixture
-def target() -> FakeTarget:
-    return FakeTarget(MemoryBooks(), clock=MovedClock())
 
 
 def payment(number: int = 9, *needs: str, total: str = "-60.00", **more: object) -> object:
