@@ -14,6 +14,7 @@ import msgspec
 from st_pipelines.documents.parties import Address
 from st_pipelines.documents.party_record import PartyRecord
 from st_pipelines.systems.http.errors import BadAnswer
+from st_pipelines.systems.servicetitan import party_models
 from st_pipelines.systems.servicetitan.record import Record
 from st_pipelines.systems.servicetitan.tenant import Params, ServiceTitan
 
@@ -35,22 +36,13 @@ class Contacts(Record, kw_only=True):
     email: str = ""
 
 
-class Place(Record, kw_only=True):
-    street: str | None = None
-    unit: str | None = None
-    city: str | None = None
-    state: str | None = None
-    zip: str | None = None
-    country: str | None = None
-
-
 class Row(Record, kw_only=True):
     """A customer or a vendor; ``contact_info`` is a vendor's."""
 
     id: int
     active: bool
     name: str
-    address: Place
+    address: party_models.Address
     modified_on: str = ""
     contact_info: Contacts | None = None
     tax_exempt: bool | None = None
