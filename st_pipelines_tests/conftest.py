@@ -36,8 +36,13 @@ ROOM = 4 << 30
 
 
 def pytest_configure() -> None:
-    """Temporary folders lie in memory where it has room: ledger and store wait for the disk at every commit, and tests
-    kill processes, never the machine."""
+    """What would take most of the time and prove nothing here, for all processes that tests start.
+
+    Temporary folders lie in memory where it has room: ledger and store wait for the disk at every commit, and tests
+    kill processes, never the machine. The authorities that the world trusts are not read for each client (30 ms):
+    tests of certificates name their authority. The one of this file ended in the year 2000.
+    """
+    os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
