@@ -27,6 +27,11 @@ _DECISIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
                   "run_limits in integration.yaml.", (_SHOW, _RELEASE)),
     "mapping_changed_after_posting": ("Only the mapping changed since it was posted. Release it to correct the books, "
                                       "or dismiss it to leave them.", (_SHOW, _RELEASE, _DISMISS)),
+    "changed_after_posting": ("The source changed what is posted, and the books were left alone. Release it to void "
+                              "the document and post it again, or dismiss it to let it stand.",
+                              (_SHOW, _RELEASE, _DISMISS)),
+    "in_books_already": ("The source says that somebody posted it before. Look for it in the target: dismiss it where "
+                         "it is there, release it where it is not.", (_LIVE, _DISMISS, _RELEASE)),
     "not_postable_after_posting": ("The source no longer wants what was posted. Release it to void the document, or "
                                    "dismiss it to let it stand.", (_SHOW, _RELEASE, _DISMISS)),
     "cannot_render": ("It cannot be written in this target as it is. Correct it in the source and run its day again, "

@@ -28,7 +28,8 @@ class MappingOptions:
     received_account: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("source_tag", "party_company", "payable_account", "rounding_account"):
+        other_side = () if self.received_account else ("receivable_account",)  # a road that only takes bills in
+        for name in ("source_tag", "party_company", *other_side, "payable_account", "rounding_account"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name} must not be blank")
         if self.source_tag.endswith(":"):

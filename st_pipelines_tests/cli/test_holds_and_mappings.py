@@ -94,12 +94,21 @@ def test_every_hold_code_has_a_cure(run: CommandLine) -> None:
     for code, words in CATALOGUE.items():
         values = {name: "invoice_accounts.csv" if name == "account_file" else "7" for name in fields_of(words)}
         missing, _, cure = words.fill(values)
-        found = cure_of([held(code, False, missing, cure)], "demo_qad", folder)
+        there = "demo_servicenow_back" if "legal_entities.csv" in cure else "demo_qad"
+        found = cure_of([held(code, False, missing, cure)], "demo_qad", folder.parent / there)
         assert found.do == cure and found.commands[-1] == (
             "st-pipelines run --integration demo_qad --from 2026-10-02 --to 2026-10-02"
         )
         assert not code.endswith(".no_row") or found.row.count("7") >= 1, code
-    for code in ("run_limit", "found_different", "found_twice", "unanswered", "something new"):
+    for code in (
+        "run_limit",
+        "changed_after_posting",
+        "in_books_already",
+        "found_different",
+        "found_twice",
+        "unanswered",
+        "something new",
+    ):
         found = cure_of([held(code, True)], "demo_qad", folder)
         assert found.do and any("--by" in command for command in found.commands)
         for command in found.commands:

@@ -10,7 +10,7 @@ import pytest
 
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.mapping.holds import CATALOGUE
-from st_pipelines_tests.mapping import given
+from st_pipelines_tests.mapping import given, given_approved
 
 Case = Callable[[Path], MappedDocument]
 
@@ -56,7 +56,40 @@ def _party(changed: dict[str, object], **tables: str) -> Case:
     )
 
 
+def _approved(changed: dict[str, object], *lines: dict[str, object], **live: object) -> Case:
+    """``legal_entities``: text of the table; the others are lists of the target."""
+
+    def case(folder: Path) -> MappedDocument:
+        written = live.pop("legal_entities", "")
+        tables = given_approved.tables(folder, str(written))
+        return given.only(given_approved.mapped([given_approved.invoice(**changed)],
+                                                [given_approved.line(sequence=place, **line)
+                                                 for place, line in enumerate(lines or ({},), start=1)],
+                                                tables, given_approved.reference(**live)))  # fmt: skip
+
+    return case
+
+
+ENTITIES = "legal_entity,name,domain,entity,cost_center,sub_account,valid_from\n"
+
 CASES: dict[str, Case] = {
+    "supplier.missing": _approved({"supplier": ""}, suppliers=given.codes("", "PS0001")),
+    "supplier.unknown": _approved({"supplier": "PS0009"}),
+    "supplier.inactive": _approved({}, suppliers=given.codes(inactive=["PS0001"])),
+    "invoice.conflict": _approved(
+        {"conflict": "INVC1 of 1.00 USD and INVC2 of 2.00 USD are all to be posted, and differ"}
+    ),
+    "legal_entity.missing": _approved({"business_unit": ""}),
+    "legal_entity.no_row": _approved({"business_unit": "30USACO"}),
+    "legal_entity.not_effective": _approved(
+        {}, legal_entities=ENTITIES + "10USACO,Texas,10USA,10USACO,1100,01,2027-01-01\n"
+    ),
+    "legal_entity.name_changed": _approved({}, source_names={"legal_entities": {"10USACO": "Other"}}),
+    "coding.missing": _approved({}, {"gl_account": ""}),
+    "coding.unfit": _approved({}, {"cost_center": ""}),
+    "order_line.missing": _approved({}, {"order": "PR000001"}),
+    "order_line.no_quantity": _approved({}, {"order": "PR000001", "order_line": "1", "quantity": Decimal(0)}),
+    "currency.order_differs": _approved({}, {"order": "PR000001", "order_line": "1", "order_currency": "EUR"}),
     "unreadable": _inv({"unreadable": "total: not a number"}),
     "date.unreadable": _inv({"invoice_date": None}),
     "amount.unreadable": _inv({"tax_amount": None}),
