@@ -105,7 +105,7 @@ def webhook_secret(
     from st_pipelines.receivers.senders import PREVIOUS, SECRET
 
     if finish == bool(given) and finish:
-        raise Usage("--finish takes no secret: set the new one first, finish when ServiceTitan signs with it")
+        raise Usage("--finish takes no secret: set the new one first, finish when the sender signs with it")
     with opened.vault() as vault:
         if finish:
             changed = vault.forget_secret(name, PREVIOUS)

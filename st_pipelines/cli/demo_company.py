@@ -50,7 +50,7 @@ SANDBOX_CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, str]]] =
             "quiet_period_s": 1.0,
             "rate_per_s": 1000.0,
         },
-        {"client_id": "sn-client", "client_secret": "sn-secret"},
+        {"client_id": "sn-client", "client_secret": "sn-secret", "webhook_secret": WEBHOOK_KEY},
     ),
 }
 

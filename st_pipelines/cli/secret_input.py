@@ -24,7 +24,7 @@ SECRETS: Mapping[str, tuple[str, ...]] = {
     "qad": ("username", "password"),
 }
 LARGEST = 1_000_000
-SHORTEST_WEBHOOK_SECRET = 24  # bytes (W3); ServiceTitan's have 32 to 64 characters
+SHORTEST_WEBHOOK_SECRET = 24  # bytes (W3)
 _SECRET_NAME = re.compile(
     r"(?i)(?!.*_(url|path|file|s)$)(.*(secret|passw|token|app_?key|api_?key|private_key|credential)|^key$)"
 )
@@ -73,7 +73,7 @@ def read_webhook_secret(source: str) -> str:
     try:
         secret = _content(source).decode("utf-8").strip() if source else getpass.getpass("webhook secret: ").strip()
     except UnicodeDecodeError:
-        raise Usage("the webhook secret must be text, as ServiceTitan's developer portal shows it") from None
+        raise Usage("the webhook secret must be text") from None
     if len(secret.encode("utf-8")) < SHORTEST_WEBHOOK_SECRET or any(mark.isspace() for mark in secret):
         raise Usage(f"a webhook secret is one word of {SHORTEST_WEBHOOK_SECRET} bytes at least")
     return secret

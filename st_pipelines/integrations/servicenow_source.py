@@ -3,11 +3,14 @@ comes from the profile, and nothing is read from another instance than the one t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from st_pipelines.documents.keys import LONGEST_PART
 from st_pipelines.integrations.registry import BrokenIntegration, Integration
 from st_pipelines.integrations.road import (
+    EventHint,
+    EventSide,
     ExtractedDay,
     Finding,
     Mark,
@@ -15,6 +18,8 @@ from st_pipelines.integrations.road import (
     Marking,
     Note,
     Opened,
+    ReadAgain,
+    Reread,
     SourceEntity,
     SourceSide,
     Tables,
@@ -126,9 +131,36 @@ def _ping(instance: Any, integration: Integration) -> list[Finding]:
     return findings(instance, Needs(reads, (), tells, {options.currency, *options.currencies}))
 
 
+def _hint(event_type: str, body: bytes, names: Mapping[str, str]) -> EventHint:
+    from st_pipelines.systems.servicenow.hints import read_hint
+
+    found = read_hint(event_type, body, names)
+    return EventHint(found.event, found.entity, found.sys_id, found.reason)
+
+
+def _reread(
+    instance: Any, store: "Store", integration: Integration, partition: str, entities: Sequence[str],
+    wanted: Mapping[str, Sequence[str]], feed_since: datetime,
+) -> Mapping[str, ReadAgain]:  # fmt: skip
+    from st_pipelines.systems.servicenow.invoice_days import InvoiceDays
+    from st_pipelines.systems.servicenow.procurement import Procurement
+
+    instance.ask(integration.source.tenant)
+    days = InvoiceDays(Procurement(instance.client, instance.profile, instance.proof), store, integration.name)
+    (entity,) = entities  # of this source there is one
+    landed, missing = days.again(partition, wanted.get(entity, ()))
+    return {entity: Reread(landed.pages, landed.records, tuple(missing))}
+
+
+def _no_key(integration: Integration, entity: str, record_id: str) -> str:
+    """An invoice is known by supplier and number, which no sys_id tells: its delivery is done once it is planned, and
+    what is not posted then is posted by the schedules."""
+    return ""
+
+
 SOURCE = SourceSide(
     system="servicenow", daily=DAILY, reference={}, connect=_connect, extract_days=_extract_days,
     extract_reference=_no_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
     marking=Marking(_send, _not_told, _values, _note), pins=("tenant", "profile"), longest_id=LONGEST_PART,
-    order_lines=order_lines,
+    order_lines=order_lines, events=EventSide(_hint, _reread, _no_key),
 )  # fmt: skip

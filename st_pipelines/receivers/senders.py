@@ -23,6 +23,14 @@ from st_pipelines.receivers.signature import Keys, keys, nobodys_keys
 SECRET = "webhook_secret"
 PREVIOUS = "webhook_secret_previous"
 SIGNATURE_HEADERS = (b"x-servicetitan-signature", b"x-st-signature")
+# What a system's deliveries look like where the connection does not say otherwise. ServiceNow's are written by the
+# tenant's own Business Rule; these are the names of the sample in docs/runbooks.
+DEFAULTS: Mapping[str, tuple[tuple[bytes, ...], Places]] = {
+    "servicetitan": (SIGNATURE_HEADERS, Places()),
+    "servicenow": ((b"x-servicenow-signature",), Places(
+        type_headers=(b"x-servicenow-event",), type_fields=("event", "eventType", "event_type", "type", "table"),
+    )),
+}  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -93,15 +101,15 @@ def _sender(connection: Connection) -> Sender:
         signers = keys(*values)
     except ValueError as error:
         raise WrongWebhookSettings(
-            f"connection {connection.name!r}: {error}; make a longer one in ServiceTitan's developer portal and set it "
+            f"connection {connection.name!r}: {error}; make a longer one at the sender and set it "
             "with `st-pipelines connections webhook-secret`"
         ) from None
-    plain = Places()
+    signature, plain = DEFAULTS.get(connection.system, DEFAULTS["servicetitan"])
     return Sender(
         connection.name,
         signers,
         tuple(secret for secret in (current, previous) if secret),
-        _headers(connection.name, settings, "webhook_signature_headers", SIGNATURE_HEADERS),
+        _headers(connection.name, settings, "webhook_signature_headers", signature),
         Places(
             _headers(connection.name, settings, "webhook_id_headers", plain.id_headers),
             _texts(connection.name, settings, "webhook_id_fields", plain.id_fields),

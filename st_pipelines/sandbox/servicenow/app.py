@@ -1,7 +1,8 @@
 """The ServiceNow sandbox as one ASGI app. Invariant: only the token endpoint answers before the door is passed.
 
 Below ``/_sandbox`` it adds ``GET``/``POST /_sandbox/settings`` (see ``settings.Settings``) and
-``POST /_sandbox/business`` (see ``actions.Actions``) to what every sandbox system has.
+``POST /_sandbox/business`` (see ``actions.Actions``) and ``GET /_sandbox/pushes`` (what a Business Rule has told, once
+all of it was answered) to what every sandbox system has.
 """
 
 from typing import Any
@@ -18,7 +19,6 @@ from st_pipelines.sandbox.kernel import ExactJson, sandbox_app, with_control
 from st_pipelines.sandbox.options import SandboxOptions
 from st_pipelines.sandbox.servicenow import masters
 from st_pipelines.sandbox.servicenow import settings as switches
-from st_pipelines.sandbox.servicenow.actions import Actions
 from st_pipelines.sandbox.servicenow.door import ACTIONS, Handler
 from st_pipelines.sandbox.servicenow.errors import not_authenticated, unknown_uri
 from st_pipelines.sandbox.servicenow.instance import Instance
@@ -29,6 +29,7 @@ BASE_PATH = ""
 DATES_ITS_ANSWERS = True
 _EVERY = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _VERSIONS = ("", "/v1", "/v2")
+_SECRET = ("client_secret", "password", "push_secret")
 
 
 def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
@@ -48,7 +49,7 @@ def build(books: Books, clock: Clock, options: SandboxOptions) -> ASGIApp:
     app = sandbox_app(
         "servicenow", routes(instance), books, clock, seed=seed, actions=ACTIONS, not_found=_unknown_uri, dated=True
     )
-    return _with_control(app, current, instance.actions)
+    return _with_control(app, current, instance)
 
 
 def routes(instance: Instance) -> list[BaseRoute]:
@@ -77,7 +78,9 @@ async def _unknown_uri(scope: Scope, receive: Receive, send: Send) -> None:
     await error.response()(scope, receive, send)
 
 
-def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> ASGIApp:
+def _with_control(app: ASGIApp, current: CurrentSettings, instance: Instance) -> ASGIApp:
+    actions = instance.actions
+
     async def show_settings(request: Request) -> Response:
         if request.method == "POST":
             try:
@@ -86,7 +89,7 @@ def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> A
             except msgspec.DecodeError as error:
                 return ExactJson({"error": str(error)}, status_code=400)
         shown = msgspec.to_builtins(current.now)
-        return ExactJson({name: value for name, value in shown.items() if name not in ("client_secret", "password")})
+        return ExactJson({name: value for name, value in shown.items() if name not in _SECRET})
 
     async def business(request: Request) -> Response:
         try:
@@ -95,9 +98,14 @@ def _with_control(app: ASGIApp, current: CurrentSettings, actions: Actions) -> A
         except (ActionRefused, msgspec.DecodeError) as error:
             return ExactJson({"error": str(error)}, status_code=400)
 
+    async def pushes(request: Request) -> Response:
+        await instance.push.settled()
+        return ExactJson({"sent": instance.push.sent})
+
     control = {
         "/_sandbox/settings": (("GET", "POST"), show_settings),
         "/_sandbox/business": (("POST",), business),
+        "/_sandbox/pushes": (("GET",), pushes),
     }
 
     return with_control(app, control)

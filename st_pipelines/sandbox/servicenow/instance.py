@@ -12,6 +12,7 @@ from st_pipelines.sandbox.servicenow.door import Door
 from st_pipelines.sandbox.servicenow.import_sets import ImportSets
 from st_pipelines.sandbox.servicenow.mutations import Mutations
 from st_pipelines.sandbox.servicenow.payables import Payables
+from st_pipelines.sandbox.servicenow.push import Push
 from st_pipelines.sandbox.servicenow.rate import RateRules
 from st_pipelines.sandbox.servicenow.reading import Reading
 from st_pipelines.sandbox.servicenow.rights import Rights
@@ -43,3 +44,4 @@ class Instance:
         progress.install_rules(rows)
         outbound.install_rules(rows)
         echo.install_rules(rows, settings)
+        self.push = Push(rows, settings)

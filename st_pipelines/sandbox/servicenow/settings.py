@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     is left, 0 = no limit. ``outbound_rows``: approval makes rows in the outbound staging tables. ``rate_window_s``: the
     length of the hour in which calls are counted.
     ``echo``: orders and receipts that were imported go out again (see ``echo``).
+    ``push_url``: where a Business Rule tells of approved invoices, signed with ``push_secret`` in ``push_header``.
     ``url_bytes``: the longest path and query that the way to the instance lets through.
     """
 
@@ -49,6 +50,9 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     rate_window_s: int = 3600
     echo: bool = False
     url_bytes: int = 16_000
+    push_url: str = ""
+    push_secret: str = ""
+    push_header: str = "X-ServiceNow-Signature"
 
 
 class CurrentSettings:

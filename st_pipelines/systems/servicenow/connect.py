@@ -29,7 +29,8 @@ WAITED_OUT_S = 3  # the last seconds of a token, in which asking gives the same 
 class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Seconds. ``rate_per_s``: what the rate rules of the instance leave to this user (they count by the hour);
     ``at_once``: requests in flight, about 4 a user. ``import_deadline_s``: how long an import set may take;
-    ``quiet_period_s``: how long one that was cut off may still be applied."""
+    ``quiet_period_s``: how long one that was cut off may still be applied. ``webhook_…``: where a Business Rule puts
+    signature, id and name of an event; the receiver reads them."""
 
     base_url: str
     username: str = ""
@@ -43,6 +44,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     overlap_s: float = 120.0
     import_deadline_s: float = 300.0
     quiet_period_s: float = 120.0
+    webhook_signature_headers: str | list[str] | None = None
+    webhook_id_headers: str | list[str] | None = None
+    webhook_id_fields: str | list[str] | None = None
+    webhook_event_headers: str | list[str] | None = None
+    webhook_event_fields: str | list[str] | None = None
 
 
 def connect(connection: Connection, engine: Engine, keyring: Keyring) -> ServiceNow:

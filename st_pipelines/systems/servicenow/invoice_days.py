@@ -95,6 +95,19 @@ class InvoiceDays:
             day.landed.digest, day.landed.pages = writer.digest, len(day.pages)
             yield {key: day.landed}
 
+    def again(self, key: str, ids: Sequence[str]) -> tuple[Landed, list[str]]:
+        """One partition of these invoices, by sys_id, each with every other row of it. Also gives the ids of which
+        there is no row in a state that matters here."""
+        with self._store.table_writer(self._integration, LAYER, ENTITY, key, SCHEMAS) as writer:
+            day = _Day(writer, key)
+            for rows in self._rows.by_sys_id(list(dict.fromkeys(ids))):
+                self._take(day, rows)
+            writer.remember(
+                pages=day.pages, records=day.landed.records, unreadable=day.landed.unreadable, last=["", ""]
+            )
+        day.landed.pages = len(day.pages)
+        return day.landed, [one for one in ids if one not in day.taken]
+
     def _read(self, day: _Day, window: Window, told: Sequence[str]) -> None:
         if not window.is_empty:
             for rows in self._rows.modified(window):
