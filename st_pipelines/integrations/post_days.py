@@ -36,8 +36,8 @@ SHOWN = 10  # documents of a day in Dagster; all of them are in the ledger
 
 @dataclass(frozen=True)
 class PostedDay:
-    """``counts`` and ``totals_minor`` by state of the documents of one daily partition. ``documents``: those with the
-    most money that stand in the target."""
+    """``counts`` by state of the documents of one daily partition, ``totals_minor`` of those in the integration's own
+    currency (all are in ``control_rows``). ``documents``: those with the most money that stand in the target."""
 
     flow: str
     day: date
@@ -119,7 +119,8 @@ def _outcomes(session: Session, flow: Flow, days: Sequence[date]) -> list[Posted
     for total in totals.documents(session.engine, name, ("partition_key", "state"), flow=flow.name):
         of_day = states.setdefault(total.key[0], {})  # a state has one total for each currency
         count, minor = of_day.get(total.key[1], (0, 0))
-        of_day[total.key[1]] = (count + total.count, minor + total.amount_minor)
+        own = total.amount_minor if total.currency == session.integration.options.currency else 0
+        of_day[total.key[1]] = (count + total.count, minor + own)
     control: dict[str, list[Mapping[str, Any]]] = {}
     by = ("partition_key", "business_unit", "gl_account")
     called = names(session)

@@ -225,6 +225,16 @@ class JournalTelling:
     tell: Callable[[Any, Any, bool, str], Any]
 
 
+@dataclass(frozen=True)
+class RawRecords:
+    """How a stored page of a source is read again: the list of records in it, and which member is a record's own id.
+    ``ids``: (store, integration, partition, the id in a document's key) -> the own ids of its records there."""
+
+    records: str = "data"
+    own_id: str = "id"
+    ids: Callable[["Store", str, str, str], Collection[str]] = lambda store, integration, partition, one: (one,)
+
+
 def last_part(doc_key: str) -> str:
     """The source's own id, where a key ends with it."""
     return doc_key.rpartition(":")[2]
@@ -261,6 +271,7 @@ class SourceSide:
     pins: tuple[str, ...] = ("tenant",)
     id_of: Callable[[str], str] = last_part
     longest_id: int = 20
+    raw: RawRecords = RawRecords()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 comes from the profile, and nothing is read from another instance than the one that is pinned.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from st_pipelines.integrations.road import (
     Marking,
     Note,
     Opened,
+    RawRecords,
     ReadAgain,
     Reread,
     SourceEntity,
@@ -118,6 +119,15 @@ def _not_told(entity: str, tables: Tables, integration: Integration) -> Sequence
     return not_told(tables, integration.source.tenant)
 
 
+def _row_ids(store: "Store", integration: str, partition: str, identity: str) -> Collection[str]:
+    """sys_ids of the rows that are one invoice."""
+    found: set[str] = set()
+    for table in ("invoices", "invoices_unreadable"):
+        rows = store.read_table(integration, "source", table, partition, ["id", "identity"]).to_pylist()
+        found |= {row["id"] for row in rows if identity in (row["identity"], row["id"])}
+    return found
+
+
 def _ping(instance: Any, integration: Integration) -> list[Finding]:
     """What is read of approved invoices, and the columns into which their results are written."""
     from st_pipelines.integrations.servicenow import findings
@@ -162,5 +172,6 @@ SOURCE = SourceSide(
     system="servicenow", daily=DAILY, reference={}, connect=_connect, extract_days=_extract_days,
     extract_reference=_no_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
     marking=Marking(_send, _not_told, _values, _note), pins=("tenant", "profile"), longest_id=LONGEST_PART,
+    raw=RawRecords("invoices", "sys_id", _row_ids),
     order_lines=order_lines, events=EventSide(_hint, _reread, _no_key),
 )  # fmt: skip

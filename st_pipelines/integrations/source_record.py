@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from st_pipelines.integrations.road import Road
+from st_pipelines.integrations.road import RawRecords, Road
 from st_pipelines.store.files import NotStored, Store
 
 LAYER = "source"
@@ -33,7 +33,7 @@ def source_record(store: Store, road: Road, integration: str, flow: str, doc_key
     number = doc_key.split(":")[3]
     entity = road.flow(flow).reads[0]
     for partition in _partitions(store, integration, entity, day):
-        found = _in_partition(store, integration, entity, partition, number)
+        found = _in_partition(store, road.source.raw, integration, entity, partition, number)
         if found is not None:
             return found
     return None
@@ -49,19 +49,22 @@ def _partitions(store: Store, integration: str, entity: str, day: str) -> list[s
     return sorted(store.partitions(integration, LAYER, entity, wanted), reverse=True)
 
 
-def _in_partition(store: Store, integration: str, entity: str, partition: str, number: str) -> SourceRecord | None:
+def _in_partition(
+    store: Store, raw: RawRecords, integration: str, entity: str, partition: str, number: str
+) -> SourceRecord | None:
     try:
         manifest = store.manifest(integration, LAYER, entity, partition)
+        ids = raw.ids(store, integration, partition, number)
     except NotStored:
         return None
     found = None
     for page in manifest.pages:
         content = store.page(integration, entity, manifest.pages_in or partition, page)
-        if number.encode() not in content:
+        if not any(one.encode() in content for one in ids):
             continue
         answer = _decode(content)
-        records = answer.get("data", ()) if isinstance(answer, dict) else ()
+        records = answer.get(raw.records, ()) if isinstance(answer, dict) else ()
         for record in records:
-            if isinstance(record, dict) and str(record.get("id")) == number:
+            if isinstance(record, dict) and str(record.get(raw.own_id)) in ids:
                 found = SourceRecord(entity, partition, page, record)  # a later page holds the newer reading
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from st_pipelines.integrations.source_record import source_record
 from st_pipelines_tests.procurement.accounts_payable import DAYS, MONTHS, SUPPLIER, Payables, amount, payables
 
 
@@ -122,3 +123,13 @@ def test_postgresql_too(tmp_path: Path, postgres_url: str) -> None:
         assert made.told(row["sys_id"])[2] == "Posted"
         assert made.post(DAYS) == {"posted": 1}
         assert made.back.month(MONTHS[1]).is_clean
+
+
+def test_the_life_of_an_invoice_begins_with_its_rows_as_received(company: Payables) -> None:
+    made = company.approved("F-1901")
+    company.run()
+    with company.back.session() as session:
+        found = source_record(session.store, session.road, session.integration.name, "supplier_invoices",
+                              "SN:demo:invoice:F.2d1901-PS0001-invoice", DAYS[0].isoformat())  # fmt: skip
+    assert found is not None
+    assert (found.record["sys_id"], found.record["invoice_amount"]) == (made["sys_id"], "USD;100.00")
