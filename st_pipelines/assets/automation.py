@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from st_pipelines.assets.partitions import run_tags
 from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import Road
 
 
 def jobs(
@@ -33,6 +35,33 @@ def jobs(
             description="Reconcile whole months of business dates and write the report.",
         ),
     }  # fmt: skip
+
+
+def group_jobs(integration: Integration, road: Road, daily_keys: Sequence[dg.AssetKey]) -> dict[str, AssetJob]:
+    """A job for each group of flows: what they read, and all layers of their own."""
+    made = {}
+    for name, group in integration.schedules.groups.items():
+        read = {entity for flow in group.flows for entity in road.flow(flow).reads}
+        keys = [key for key in daily_keys if key.path[-1] in (read if key.path[1] == "source" else group.flows)]
+        made[name] = dg.define_asset_job(
+            f"{integration.name}_{name}", selection=dg.AssetSelection.assets(*keys),
+            run_tags=run_tags(integration, name),
+            description=f"As the daily job, for {', '.join(group.flows)} alone: what may not wait for the others.",
+        )  # fmt: skip
+    return made
+
+
+def group_schedules(integration: Integration, job: dict[str, AssetJob]) -> list[dg.ScheduleDefinition]:
+    """The day in progress of each group. A tick finds the run before it still under way: then it asks for none, and
+    the next one reads what has come meanwhile."""
+    about = "The day in progress of {}, more often than the other flows."
+    return [
+        _for_a_day(
+            f"{integration.name}_{name}", about.format(", ".join(group.flows)), job[name], group.cron,
+            integration.time_zone, days_ago=0, one_at_a_time=True,
+        )
+        for name, group in integration.schedules.groups.items()
+    ]  # fmt: skip
 
 
 def schedules(integration: Integration, job: dict[str, AssetJob]) -> list[dg.ScheduleDefinition]:
@@ -60,12 +89,15 @@ def schedules(integration: Integration, job: dict[str, AssetJob]) -> list[dg.Sch
 
 
 def _for_a_day(
-    name: str, about: str, job: AssetJob, cron: str, zone: str, *, days_ago: int, monthly: bool = False
-) -> dg.ScheduleDefinition:
+    name: str, about: str, job: AssetJob, cron: str, zone: str, *, days_ago: int, monthly: bool = False,
+    one_at_a_time: bool = False,
+) -> dg.ScheduleDefinition:  # fmt: skip
     """Requests the local day (or its month) that lies ``days_ago`` back. The run key is the tick, so that the same day
     may run again on the next tick: the ledger makes that free."""
 
-    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if one_at_a_time and (under_way := _under_way(context, job.name)):
+            return dg.SkipReason(f"Run {under_way} is under way; the next one reads what has come meanwhile.")
         tick: datetime = context.scheduled_execution_time.astimezone(ZoneInfo(zone))
         day = (tick - timedelta(days=days_ago)).date()
         key = day.replace(day=1).isoformat() if monthly else day.isoformat()
@@ -75,3 +107,10 @@ def _for_a_day(
         name=name, description=about, job=job, cron_schedule=cron, execution_timezone=zone, execution_fn=request,
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )  # fmt: skip
+
+
+def _under_way(context: dg.ScheduleEvaluationContext, job: str) -> str:
+    """The run of this job that has not ended; empty where none is."""
+    asked = dg.RunsFilter(job_name=job, statuses=list(NOT_FINISHED_STATUSES))
+    found = context.instance.get_run_records(asked, limit=1)
+    return found[0].dagster_run.run_id if found else ""

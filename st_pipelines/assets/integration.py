@@ -45,11 +45,13 @@ def integration_definitions(integration: Integration, road: Road) -> dg.Definiti
     monthly_assets = [period_asset(integration, road, reconciled)]
     if integration.options.journal_sync and road.source.journal_telling is not None:
         monthly_assets.append(journal_asset(integration))
-    jobs = automation.jobs(integration, [one.key for one in daily_assets], [one.key for one in monthly_assets])
+    daily_keys = [one.key for one in daily_assets]
+    jobs = automation.jobs(integration, daily_keys, [one.key for one in monthly_assets])
+    groups = automation.group_jobs(integration, road, daily_keys)
     definitions = dg.Definitions(
         assets=with_code([*daily_assets, *reference_assets, *monthly_assets]),
-        jobs=list(jobs.values()),
-        schedules=automation.schedules(integration, jobs),
+        jobs=[*jobs.values(), *groups.values()],
+        schedules=[*automation.schedules(integration, jobs), *automation.group_schedules(integration, groups)],
         sensors=[recovery_sensor(integration, jobs["daily"])],
     )
     if integration.codes:

@@ -180,8 +180,20 @@ class CodeRules(_Strict):
     retired: Literal["hold", "send"] = "hold"
 
 
+class FlowGroup(_Strict):
+    """Flows that run more often than the others, with all that they read."""
+
+    flows: tuple[str, ...] = Field(min_length=1)
+    cron: str = Field(min_length=9)
+
+
+# What else runs under an integration's name: no group of flows can be called so.
+RUNS = ("daily", "day_in_progress", "sealing", "reference", "period", "events", "parties", "codes", "recovery")
+
+
 class Schedules(_Strict):
-    """Cron expressions in the integration's time zone; empty = no such schedule."""
+    """Cron expressions in the integration's time zone; empty = no such schedule. ``groups``: by name, flows with a
+    schedule of their own for the day in progress."""
 
     day_in_progress: str = "*/30 6-20 * * *"
     sealing: str = "30 0 * * *"
@@ -189,6 +201,13 @@ class Schedules(_Strict):
     period: str = "0 6 * * *"
     parties: str = "45 6-20 * * *"
     codes: str = "5 * * * *"
+    groups: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,30}$")], FlowGroup] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Self:
+        if taken := sorted(set(self.groups) & set(RUNS)):
+            raise ValueError(f"groups: {', '.join(taken)} runs under this name already")
+        return self
 
 
 class IntegrationFile(_Strict):
@@ -218,6 +237,10 @@ class IntegrationFile(_Strict):
             raise ValueError(f"time_zone: unknown zone {self.time_zone!r}") from error
         if self.options.journal_sync and self.options.second_witness != "journal_entries":
             raise ValueError("options.journal_sync needs options.second_witness: journal_entries")
+        strange = [f"{name}: {flow}" for name, group in self.schedules.groups.items() for flow in group.flows
+                   if flow not in self.flows]  # fmt: skip
+        if strange:
+            raise ValueError(f"schedules.groups: {', '.join(strange)} is not switched on under flows")
         if self.last_day and self.last_day < self.first_day:
             raise ValueError("last_day lies before first_day")
         return self

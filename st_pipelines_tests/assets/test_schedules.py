@@ -39,6 +39,29 @@ def test_two_ticks_of_one_day_are_two_runs() -> None:
     assert first.run_key != second.run_key
 
 
+def test_a_group_of_flows_runs_with_what_it_reads_and_waits_for_its_run_before() -> None:
+    job = defs.resolve_job_def("demo_servicenow_goods")
+    read = {key.path[-1] for key in job.asset_layer.selected_asset_keys if key.path[1] == "source"}
+    posted = {key.path[-1] for key in job.asset_layer.selected_asset_keys if key.path[1] == "posted"}
+    assert read == {"purchase_orders", "receipts"}
+    assert posted == {"purchase_orders", "purchase_order_lines", "receipts"}
+    at = datetime(2026, 10, 6, 15, 5, tzinfo=UTC)
+    with dg.instance_for_test() as instance:
+        first = group_tick(instance, at)
+        assert first.run_requests[0].partition_key == "2026-10-06"
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        assert run.run_id in group_tick(instance, at).skip_message
+        instance.report_run_failed(run)
+        assert group_tick(instance, at).run_requests
+
+
+def group_tick(instance: dg.DagsterInstance, at: datetime) -> Any:
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=defs.get_repository_def()
+    )
+    return defs.resolve_schedule_def("demo_servicenow_goods").evaluate_tick(context)
+
+
 def test_postings_are_never_started_again_by_dagster() -> None:
     job = defs.resolve_job_def("demo_qad_daily")
     assert job.run_tags["dagster/max_retries"] == "0"
