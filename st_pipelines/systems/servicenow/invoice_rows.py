@@ -5,7 +5,7 @@ The id of an invoice at the port is that identity as the last part of its key (`
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from st_pipelines.documents.keys import coded, first_of, fitting
 from st_pipelines.systems.servicenow.answers import Row, Untrusted
@@ -17,7 +17,7 @@ from st_pipelines.systems.servicenow.query import AnyOf, Condition, UnfitValue, 
 from st_pipelines.systems.servicenow.values import UnreadableValue, stored
 
 AT_ONCE = 50  # numbers or ids in one question
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_EVER, _AHEAD = datetime(1970, 1, 1, tzinfo=UTC), timedelta(hours=1)
 WATCHED = ("approved", "pending_payment", "paid", "canceled", "rejected", "new", "in_process", "processed", "failed")
 LIVE = ("approved", "pending_payment", "paid", "new", "in_process", "processed")  # stands, or is to stand, in the books
 
@@ -97,7 +97,7 @@ class InvoiceRows:
         return self._of.invoices.table
 
     def _all(self, choice: AnyOf) -> Iterator[list[Row]]:
-        end = self._client.now(self.table.table)
+        end = self._client.now(self.table.table) + _AHEAD  # what was saved in this very second is among them
         for page in self._reader.window(Window.between(_EVER, end), all_of(self._watched, choice)):
             yield page.rows
 
