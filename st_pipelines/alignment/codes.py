@@ -97,7 +97,7 @@ def not_taken(one: Wanted, sent: Code, instead: str) -> Wanted:
 def shape(code: str) -> str:
     """Equal for codes that a person would write for one another: other case, leading zeros, blanks."""
     plain = "".join(code.split()).casefold()
-    return plain.lstrip("0") or plain
+    return plain.lstrip("0") or plain[:1]
 
 
 def _by_code(records: Iterable[CodeRecord]) -> dict[str, list[CodeRecord]]:
