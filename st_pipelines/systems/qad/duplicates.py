@@ -25,10 +25,11 @@ Question = tuple[Company, str, Filter | None]  # books, supplier, what its invoi
 
 def look_alikes(client: QadClient, writes: Sequence[Write]) -> dict[str, str]:
     """By external reference of a write: the vouchers that a person would take for it. Raises on any doubt."""
-    entity = client.profile.entity(NAME)
-    sent = [(write, record_of(write.body, entity)) for write in writes if write.kind == KIND and write.op == "create"]
-    if not sent:
+    made = [write for write in writes if write.kind == KIND and write.op == "create"]
+    if not made:  # a tenant that takes no invoices has no such entity in its profile
         return {}
+    entity = client.profile.entity(NAME)
+    sent = [(write, record_of(write.body, entity)) for write in made]
     numbers: dict[tuple[Company, str], set[str]] = defaultdict(set)
     for write, record in sent:
         numbers[company(write.company), _text(record, entity, "supplier")].add(_text(record, entity, "reference"))
