@@ -11,6 +11,7 @@ from st_pipelines.database.engine import now_us, transaction
 from st_pipelines.database.schema import extraction
 from st_pipelines.integrations.road import ExtractedDay, SourceEntity, Windows
 from st_pipelines.integrations.session import SNAPSHOT, Session, day_window
+from st_pipelines.posting.standing import open_documents
 from st_pipelines.posting.told import told_of
 
 
@@ -33,6 +34,8 @@ def extract_days(session: Session, entity: SourceEntity, days: Sequence[date], r
     integration = session.integration
     windows = {day.isoformat(): day_window(integration, day) for day in days}
     ids = {key: _named_ids(session, entity, key) for key in windows}
+    newest = max(windows)
+    ids[newest] = [*ids[newest], *_open_ids(session, entity)]
     done = session.road.source.extract_days(session.source, session.store, integration, entity.name, windows, ids)
     for some in done:
         _record(session, entity, windows, some, run_id)
@@ -94,3 +97,13 @@ def _named_ids(session: Session, entity: SourceEntity, key: str) -> Sequence[str
         return named
     told = [side.id_of(doc_key) for doc_key in told_of(session.engine, name, entity.name, key)]
     return sorted({*named, *told})
+
+
+def _open_ids(session: Session, entity: SourceEntity) -> Sequence[str]:
+    """What is planned or held and not sent: a document that waits for days may have been taken back meanwhile, in a way
+    that leaves no record behind which a window of modifications would show."""
+    name, still = session.integration.name, session.road.source.still
+    if still is None:
+        return ()
+    flows = [flow.name for flow in session.road.flows if flow.reads[0] == entity.name]
+    return [still(doc_key) for flow in flows for doc_key in open_documents(session.engine, name, flow)]

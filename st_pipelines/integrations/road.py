@@ -243,7 +243,8 @@ def last_part(doc_key: str) -> str:
 @dataclass(frozen=True)
 class SourceSide:
     """``pins``: the settings under ``source`` that name the tenant and its books, all of them needed. Ids are text as
-    the source writes them; ``id_of``: the id by which a document of this key is read again. ``longest_id``:
+    the source writes them; ``id_of``: the id by which a document of this key is read again; ``still``: the id by which
+    the newest day only looks whether a document that is not settled is still to be posted. ``longest_id``:
     characters that the last part of its documents' keys may have."""
 
     system: str
@@ -270,6 +271,7 @@ class SourceSide:
     order_lines: Callable[[Any, date], Iterable[OrderLineStanding]] | None = None
     pins: tuple[str, ...] = ("tenant",)
     id_of: Callable[[str], str] = last_part
+    still: Callable[[str], str] | None = None
     longest_id: int = 20
     raw: RawRecords = RawRecords()
 

@@ -93,15 +93,25 @@ def _values(found: Found) -> Mapping[str, str]:
     }  # fmt: skip
 
 
+def _id_of(doc_key: str) -> str:
+    from st_pipelines.systems.servicenow.invoice_days import ROW
+
+    return (ROW if ":invoice_row:" in doc_key else "") + last_part(doc_key)
+
+
+def _still(doc_key: str) -> str:
+    from st_pipelines.systems.servicenow.invoice_days import STILL
+
+    return STILL + _id_of(doc_key)
+
+
 def _send(instance: Any, entity: str, marks: Sequence[Mark]) -> Sequence[Marked]:
     told = _answers(instance).posted({last_part(one.doc_key): one.values for one in marks})
     return [told[last_part(one.doc_key)] for one in marks]
 
 
 def _note(instance: Any, entity: str, notes: Sequence[Note]) -> Sequence[Marked]:
-    from st_pipelines.systems.servicenow.invoice_answers import ROW
-
-    named = [(ROW if ":invoice_row:" in one.doc_key else "") + last_part(one.doc_key) for one in notes]
+    named = [_id_of(one.doc_key) for one in notes]
     told = _answers(instance).open({name: (one.state, one.reason) for name, one in zip(named, notes, strict=True)})
     return [told[name] for name in named]
 
@@ -172,6 +182,6 @@ SOURCE = SourceSide(
     system="servicenow", daily=DAILY, reference={}, connect=_connect, extract_days=_extract_days,
     extract_reference=_no_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping,
     marking=Marking(_send, _not_told, _values, _note), pins=("tenant", "profile"), longest_id=LONGEST_PART,
-    raw=RawRecords("invoices", "sys_id", _row_ids),
+    id_of=_id_of, still=_still, raw=RawRecords("invoices", "sys_id", _row_ids),
     order_lines=order_lines, events=EventSide(_hint, _reread, _no_key),
 )  # fmt: skip

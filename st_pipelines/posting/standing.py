@@ -28,6 +28,11 @@ WHERE v.integration = :integration AND v.is_latest = 1 AND v.doc_key IN :keys"""
 )
 
 
+_open = text("""
+SELECT DISTINCT doc_key FROM posting WHERE integration = :integration AND flow = :flow
+AND state IN ('planned', 'held') AND attempt = 0 ORDER BY doc_key""")
+
+
 @dataclass(frozen=True)
 class Standing:
     """One document: its newest version, and ``state`` as in ``totals.documents``. ``number``: what the target calls
@@ -50,6 +55,12 @@ class Standing:
     @property
     def settled(self) -> bool:
         return self.state not in UNSETTLED
+
+
+def open_documents(engine: Engine, integration: str, flow: str) -> list[str]:
+    """Keys of the flow's documents of which something is planned or held that was never sent."""
+    with reading(engine) as connection:
+        return list(connection.execute(_open, {"integration": integration, "flow": flow}).scalars())
 
 
 def standing(engine: Engine, integration: str, doc_keys: Collection[str]) -> dict[str, Standing]:

@@ -10,6 +10,8 @@ import pytest
 
 from st_pipelines_tests.procurement.accounts_payable import MONTHS, Payables, amount, payables
 
+DRAFT = "10"  # as stored by the sandbox's instance
+
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payables]:
@@ -67,6 +69,19 @@ def test_an_early_invoice_waits_says_so_and_goes_out_when_its_goods_come(company
     company.run()
     assert len(company.booked("G2")) == 1
     assert company.told(made["sys_id"])[2:] == ("Matched", "")
+
+
+def test_an_invoice_that_is_reopened_while_it_waits_does_not_go_out_with_its_goods(company: Payables) -> None:
+    line = next(one for one in open_lines(company) if not one["received"])
+    made = invoiced(company, "G6", line, "1")
+    assert company.run()[0]["waiting"] >= 1
+    company.act("set_fields", table="sn_shop_invoice", sys_id=made["sys_id"], fields={"state": DRAFT})
+    company.back.act("qad", action="receive", purchase_order=line["order"], line=int(line["line"]), quantity="1")
+    company.run()
+    assert not company.booked("G6")
+    company.act("approve_invoice", invoice=made["sys_id"])
+    company.run()
+    assert len(company.booked("G6")) == 1
 
 
 def test_a_price_that_differs_from_the_order_comes_back_as_variance(company: Payables) -> None:

@@ -81,11 +81,13 @@ def test_a_line_break_in_the_number_holds_the_invoice_and_loses_nothing(company:
     company.act("set_fields", table="sn_shop_invoice", sys_id=made["sys_id"],
                 fields={"supplier_invoice_number": "L1\nORDERBYx"})  # fmt: skip
     company.run()
-    ((code, reason),) = held_of(company, "L1.0aORDERBYx")
+    ((code, reason),) = held_of(company, made["number"])
     assert code == "unreadable" and "line break" in reason
+    assert company.told(made["sys_id"])[2] == "Held"
     company.act("set_fields", table="sn_shop_invoice", sys_id=made["sys_id"], fields={"supplier_invoice_number": "L1"})
     company.run()
     assert len(company.booked("L1")) == 1
+    assert not held_of(company, made["number"]), "the hold went with its reason"
 
 
 def test_an_invoice_without_a_number_is_held_by_itself(company: Payables) -> None:
@@ -167,6 +169,26 @@ def test_an_invoice_that_somebody_else_posted_is_held_and_may_be_released(compan
     release(company, "S1")
     company.run()
     assert len(company.booked("S1")) == 1
+
+
+def test_a_held_invoice_that_gets_another_number_leaves_no_hold_behind(company: Payables) -> None:
+    made = company.approved("Y1", [{"unit_price": "100.00", "cost_center": "1100"}])
+    company.run()
+    assert held_of(company, "Y1")
+    company.act("set_fields", table="sn_shop_invoice", sys_id=made["sys_id"], fields={"supplier_invoice_number": "Y2"})
+    company.run()
+    assert not held_of(company, "Y1") and [code for code, _ in held_of(company, "Y2")] == ["coding.missing"]
+
+
+def test_a_number_that_changes_after_the_posting_is_not_posted_again(company: Payables) -> None:
+    made = company.approved("Y3")
+    company.run()
+    company.act("set_fields", table="sn_shop_invoice", sys_id=made["sys_id"], fields={"supplier_invoice_number": "Y4"})
+    company.run()
+    assert (len(company.booked("Y3")), company.booked("Y4")) == (1, [])
+    assert [code for code, _ in held_of(company, "Y4")] == ["in_books_already"]
+    ((code, reason),) = held_of(company, "Y3")
+    assert code == "not_postable_after_posting" and "no row of it is approved in ServiceNow any more" in reason
 
 
 def test_all_that_is_held_shows_in_the_months_reconciliation_with_its_cause(company: Payables) -> None:

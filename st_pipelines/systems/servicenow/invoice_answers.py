@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from st_pipelines.systems.http.errors import NotExecuted, Refused, SystemFault
 from st_pipelines.systems.servicenow.answers import Row, said
+from st_pipelines.systems.servicenow.invoice_days import ROW
 from st_pipelines.systems.servicenow.invoice_rows import LIVE, InvoiceRows
 from st_pipelines.systems.servicenow.procurement import Procurement
 from st_pipelines.systems.servicenow.tables import get, same, update
 
 AT_ONCE = 50
 TOLD = ("voucher", "posting_date", "result", "matched_amount", "variance_amount", "hold_amount", "message")
-ROW = "row:"  # before the sys_id of a row that has no identity yet
 _NO_ROW = "no row of it can be told"
 _LONGEST, _CUT = 1000, 40  # of a message; what a shorter column keeps of it at least
 

@@ -2,7 +2,8 @@
 of its lines was last modified, with all of its lines and with every other row of the same invoice.
 
 A header's stamp does not move with its lines, so both are asked for. What is written back moves the header's stamp: an
-invoice that was told is read with its day by its identity. Rows that contradict each other meet in one day, whenever
+invoice that was told is read with its day by its identity. What waits is looked at each time, because a row that left
+the states that are read leaves nothing behind in a window. Rows that contradict each other meet in one day, whenever
 each was modified. In memory are one page of rows and the sys_ids of the day.
 """
 
@@ -16,11 +17,12 @@ import msgspec
 import pyarrow as pa
 
 from st_pipelines.documents.frames import AMOUNT, INSTANT
+from st_pipelines.documents.keys import first_of
 from st_pipelines.documents.money import CONTEXT
 from st_pipelines.store.files import Store
 from st_pipelines.store.writer import TableWriter
 from st_pipelines.systems.servicenow.answers import Row
-from st_pipelines.systems.servicenow.invoice_rows import LIVE, InvoiceRows, unfit
+from st_pipelines.systems.servicenow.invoice_rows import GONE, LIVE, InvoiceRows, unfit
 from st_pipelines.systems.servicenow.keyset import STAMP, Window
 from st_pipelines.systems.servicenow.procurement import Procurement
 from st_pipelines.systems.servicenow.records import Invoice, Unreadable
@@ -43,6 +45,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ("order", _S), ("order_line", _S), ("order_currency", _S), ("cost_center", _S), ("gl_account", _S)]),
     "invoices_unreadable": pa.schema([*_ROW, ("reason", _S)]),
 }  # fmt: skip
+STILL = "?"  # before an id of which only is seen whether there is a row
+ROW = "row:"  # before the sys_id of a row that has no identity yet
 _LEAST, _MOST = Decimal("1e-8"), Decimal(10) ** 14
 _encode = msgspec.json.Encoder().encode
 
@@ -61,11 +65,12 @@ class Landed:
 
 @dataclass
 class _Day:
-    """A day while it is read. ``taken``: sys_ids of its headers."""
+    """A day while it is read. ``taken``: sys_ids of its headers; ``identities``: of its invoices."""
 
     writer: TableWriter
     key: str
     taken: set[str] = field(default_factory=set)
+    identities: set[str] = field(default_factory=set)
     pages: list[str] = field(default_factory=list)
     landed: Landed = field(default_factory=Landed)
 
@@ -82,7 +87,8 @@ class InvoiceDays:
     def extract(
         self, windows: Mapping[str, tuple[datetime, datetime]], told: Mapping[str, Sequence[str]]
     ) -> Iterator[dict[str, Landed]]:
-        """Replaces the partitions of ``windows``, oldest first. ``told``: identities to read as well, by partition.
+        """Replaces the partitions of ``windows``, oldest first. ``told``: by partition, what is looked at as well: an
+        identity is read, behind ``STILL`` it is only seen whether there is a row (behind ``ROW``: of this sys_id).
         Raises ``SystemFault``; partitions that were not given then stay as they were."""
         newest = self._client.now(self._of.invoices.table.table) - self._client.reading.settle
         for key, (start, end) in sorted(windows.items(), key=lambda item: item[1]):
@@ -119,8 +125,21 @@ class InvoiceDays:
                 ids = [one for one in named if one and one not in day.taken]
                 for rows in self._rows.by_sys_id(ids):
                     self._take(day, rows)
-        for rows in self._rows.by_identity(told):
-            self._take(day, rows)
+        for rows in self._rows.by_identity(one for one in told if not one.startswith((STILL, ROW))):
+            self._land(day, rows)
+        self._note_gone(day, [one.removeprefix(STILL) for one in told])
+
+    def _note_gone(self, day: _Day, told: Sequence[str]) -> None:
+        """What was posted, or is to be, and has no row any more in a state that counts: taken back, or numbered anew.
+        Rows that may not be read are no proof of that."""
+        gone = self._rows.gone(one for one in told if not one.startswith(ROW) and one not in day.identities)
+        rows = self._rows.settled_rows(one.removeprefix(ROW) for one in told if one.startswith(ROW))
+        said = {"modified_on": self._client.now(self._rows.table.table), "number": "", "state": GONE, "shown_state": "",
+                "kind": "invoice", "supplier": "", "reason": "no row of it is approved any more"}  # fmt: skip
+        self._write(day, "invoices_unreadable", [
+            *({**said, "id": "", "identity": one, "supplier_invoice_number": first_of(one)[0]} for one in gone),
+            *({**said, "id": one, "identity": "", "supplier_invoice_number": ""} for one in rows),
+        ])  # fmt: skip
 
     def _take(self, day: _Day, rows: Sequence[Row]) -> None:
         """These and the other rows of the same invoices."""
@@ -133,6 +152,7 @@ class InvoiceDays:
         if not new:
             return []
         day.taken.update(str(row.get("sys_id")) for row in new)
+        day.identities.update(map(self._rows.identity, new))
         by_id = {str(row.get("sys_id")): row for row in new}
         live = [row for row in new if self._rows.word(row) in LIVE]
         closed = [row for row in new if self._rows.word(row) not in LIVE]

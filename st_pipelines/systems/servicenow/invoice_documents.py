@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from st_pipelines.documents.frames import SUPPLIER_INVOICE_LINE_SOURCE, SUPPLIER_INVOICE_SOURCE
-from st_pipelines.systems.servicenow.invoice_rows import LIVE
+from st_pipelines.systems.servicenow.invoice_rows import GONE, LIVE
 
 TAG = "SN"
 AFTERWARDS = ("pending_payment", "paid", "processed")  # states that only follow once the books have it
@@ -84,6 +84,9 @@ def _judge(one: _Document, lines: Mapping[str, Sequence[Row]]) -> None:
     live = _last_submissions([row for row in one.rows if row["state"] in LIVE])
     if not live:
         newest = max(one.rows, key=lambda row: (row["modified_on"], row["id"]))
+        if newest["state"] == GONE:
+            one.eligibility = "no row of it is approved in ServiceNow any more"
+            return
         told = f": {newest['message']}" if newest.get("message") else ""
         one.eligibility = f"{newest['shown_state']} in ServiceNow ({newest['number']}){told}"
         one.shown = newest if "reason" not in newest else None

@@ -13,18 +13,22 @@ from st_pipelines.systems.servicenow.choices import values_of
 from st_pipelines.systems.servicenow.keyset import Window
 from st_pipelines.systems.servicenow.procurement import Procurement
 from st_pipelines.systems.servicenow.profile import ProfileFault, Table
-from st_pipelines.systems.servicenow.query import AnyOf, Condition, UnfitValue, all_of, equals, one_of, starts_with
+from st_pipelines.systems.servicenow.query import AnyOf, all_of, equals, one_of, query, starts_with
+from st_pipelines.systems.servicenow.tables import select
 from st_pipelines.systems.servicenow.values import UnreadableValue, stored
 
 AT_ONCE = 50  # numbers or ids in one question
+_MOST = 10_000
 _EVER, _AHEAD = datetime(1970, 1, 1, tzinfo=UTC), timedelta(hours=1)
 WATCHED = ("approved", "pending_payment", "paid", "canceled", "rejected", "new", "in_process", "processed", "failed")
+GONE = "gone"  # instead of a state: no row of the invoice is in any of these
 LIVE = ("approved", "pending_payment", "paid", "new", "in_process", "processed")  # stands, or is to stand, in the books
 
 
 def identity(supplier: str, number: str, kind: str) -> str:
-    """``kind``: invoice or credit_memo. Empty where supplier or number is missing: that row is no invoice yet."""
-    return fitting(coded(number, supplier, kind)) if supplier and number else ""
+    """``kind``: invoice or credit_memo. Empty where supplier or number is missing, or no query can name the number:
+    that row is no invoice yet."""
+    return fitting(coded(number, supplier, kind)) if supplier and number and not unfit(number) else ""
 
 
 class InvoiceRows:
@@ -54,24 +58,38 @@ class InvoiceRows:
             yield from self._all(one_of(key, ids[start : start + AT_ONCE]))
 
     def by_identity(self, identities: Iterable[str]) -> Iterator[list[Row]]:
-        """All rows of these invoices, those of each question together. What no query can name is left out: such an
-        invoice is held (``unfit``) and was never told anything."""
+        """All rows of these invoices, those of each question together."""
         wanted = list(dict.fromkeys(one for one in identities if one))
-        number = self._reader.columns[self._of.invoices.table.column("supplier_invoice_number")]
         for start in range(0, len(wanted), AT_ONCE):
             block = wanted[start : start + AT_ONCE]
-            choices: dict[Condition, None] = {}
-            for text, is_whole in map(first_of, block):
-                try:
-                    choices[equals(number, text) if is_whole else starts_with(number, text)] = None
-                except UnfitValue:
-                    continue
-            if not choices:
-                continue
-            for rows in self._all(tuple(choices)):
+            for rows in self._all(self._named(block)):
                 self._require_asked(rows, block)
                 if mine := [row for row in rows if self.identity(row) in block]:
                     yield mine
+
+    def gone(self, identities: Iterable[str]) -> list[str]:
+        """Those of which no row is in a state that matters here. One of which rows exist that may not be read is not
+        gone."""
+        wanted, gone = list(dict.fromkeys(identities)), []
+        for start in range(0, len(wanted), AT_ONCE):
+            block = wanted[start : start + AT_ONCE]
+            rows, whole = self._shown(self._named(block))
+            if whole:
+                self._require_asked(rows, block)
+                there = {self.identity(row) for row in rows}
+                gone += [one for one in block if one not in there]
+        return gone
+
+    def settled_rows(self, ids: Iterable[str]) -> list[str]:
+        """The same of rows that are known by their sys_id alone: those that are gone, or are an invoice by now."""
+        key, wanted, found = self._reader.columns["sys_id"], list(dict.fromkeys(ids)), []
+        for start in range(0, len(wanted), AT_ONCE):
+            block = wanted[start : start + AT_ONCE]
+            rows, whole = self._shown(one_of(key, block))
+            if whole:
+                unknown = {str(row.get("sys_id")) for row in rows if not self.identity(row)}
+                found += [one for one in block if one not in unknown]
+        return found
 
     def identity(self, row: Row) -> str:
         """As far as the row tells it; empty where it does not."""
@@ -95,6 +113,17 @@ class InvoiceRows:
     @property
     def table(self) -> Table:
         return self._of.invoices.table
+
+    def _named(self, identities: Sequence[str]) -> AnyOf:
+        number = self._reader.columns[self.table.column("supplier_invoice_number")]
+        return tuple(dict.fromkeys(equals(number, text) if is_whole else starts_with(number, text)
+                                   for text, is_whole in map(first_of, identities)))  # fmt: skip
+
+    def _shown(self, choice: AnyOf) -> tuple[list[Row], bool]:
+        """Rows of one question, and whether these are all that there are, readable or not."""
+        asked = query(all_of(self._watched, choice))
+        answer = select(self._client, self.table.table, asked, self._of.invoices.shown, limit=_MOST)
+        return answer.rows, answer.total is not None and answer.total == len(answer.rows)
 
     def _all(self, choice: AnyOf) -> Iterator[list[Row]]:
         end = self._client.now(self.table.table) + _AHEAD  # what was saved in this very second is among them
