@@ -26,14 +26,14 @@ def run(tmp_path: Path) -> CommandLine:
 def test_key_file_is_private_and_never_overwritten(run: CommandLine, tmp_path: Path) -> None:
     key = tmp_path / "live" / "keys" / "master.key"
     assert key.stat().st_mode & 0o777 == 0o600
-    again = run("connections", "new-key", "--json")
+    again = run.here("connections", "new-key", "--json")
     assert again.code == 2 and "exists already" in again.json["error"]
 
 
 def test_secrets_go_in_and_never_come_out(run: CommandLine, tmp_path: Path) -> None:
     added = run("connections", "add", "books", "--from", "-", "--json", stdin=json.dumps(DEFINITION))
     assert added.code == 0 and added.json["secrets"] == ["password", "username"]
-    listed, screen = run("connections", "list", "--json"), run("connections", "list")
+    listed, screen = run.here("connections", "list", "--json"), run.here("connections", "list")
     assert listed.json == [{"name": "books", "system": "qad", "settings": DEFINITION["settings"]}]
     everything = [added.out, added.err, listed.out, listed.err, screen.out, screen.err]
     assert not any(SECRET in output or "api.user" in output for output in everything)
@@ -43,8 +43,8 @@ def test_secrets_go_in_and_never_come_out(run: CommandLine, tmp_path: Path) -> N
 
 def test_from_a_file_with_further_settings(run: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "books.json").write_text(json.dumps(DEFINITION))
-    ran = run("connections", "add", "books", "--from", "books.json", "--set", "per_second=20", "--set",
-              "private_network=true", "--json")  # fmt: skip
+    ran = run.here("connections", "add", "books", "--from", "books.json", "--set", "per_second=20", "--set",
+                   "private_network=true", "--json")  # fmt: skip
     assert ran.code == 0
     assert ran.json["settings"] == {**DEFINITION["settings"], "per_second": 20, "private_network": True}
 
@@ -99,17 +99,17 @@ def test_existing_name_is_kept_unless_replaced(run: CommandLine) -> None:
 
 def test_remove_forgets_and_says_so_when_there_is_nothing(run: CommandLine) -> None:
     run.here("connections", "add", "books", "--from", "-", stdin=json.dumps(DEFINITION))
-    assert run("connections", "remove", "books", "--json").json == {"name": "books", "removed": True}
-    ran = run("connections", "remove", "books")
+    assert run.here("connections", "remove", "books", "--json").json == {"name": "books", "removed": True}
+    ran = run.here("connections", "remove", "books")
     assert ran.code == 2 and "no connection 'books'" in ran.err
 
 
 def test_rotation_needs_the_new_key_afterwards_only(run: CommandLine, tmp_path: Path) -> None:
     run.here("connections", "add", "books", "--from", "-", stdin=json.dumps(DEFINITION))
     new = tmp_path / "live" / "keys" / "second.key"
-    rotated = run("connections", "rotate-key", "--new-key-file", str(new), "--json")
+    rotated = run.here("connections", "rotate-key", "--new-key-file", str(new), "--json")
     assert rotated.code == 0 and rotated.json["changed"] == 2
-    old = run("connections", "ping", "books")
+    old = run.here("connections", "ping", "books")
     assert old.code == 2 and "not in the keyring" in old.err
     with_new = run("connections", "ping", "books", ST_PIPELINES_KEY_FILE=str(new))
     assert with_new.code == 2 and "no integration uses" in with_new.err
@@ -117,12 +117,12 @@ def test_rotation_needs_the_new_key_afterwards_only(run: CommandLine, tmp_path: 
 
 def test_key_that_others_can_read_is_refused(run: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "live" / "keys" / "master.key").chmod(0o644)
-    ran = run("connections", "list", "--json")
+    ran = run.here("connections", "list", "--json")
     assert ran.code == 2 and "chmod 600" in ran.json["error"]
 
 
 def test_ping_of_an_unknown_connection(run: CommandLine) -> None:
-    ran = run("connections", "ping", "nobody", "--json")
+    ran = run.here("connections", "ping", "nobody", "--json")
     assert ran.code == 2 and "no connection 'nobody'" in ran.json["error"]
 
 

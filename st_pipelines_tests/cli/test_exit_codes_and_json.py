@@ -43,24 +43,24 @@ def test_without_a_command_the_help_is_on_stderr(run: CommandLine) -> None:
 
 
 def test_without_json_an_error_leaves_stdout_empty(run: CommandLine) -> None:
-    ran = run("mappings", "check", "nowhere")
+    ran = run.here("mappings", "check", "nowhere")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("error: there are no integrations in") and len(ran.err.splitlines()) == 1
 
 
 def test_database_upgrade_is_clean_and_repeatable(run: CommandLine) -> None:
-    first, second = run("database", "upgrade", "--json"), run("database", "upgrade", "--json")
+    first, second = run("database", "upgrade", "--json"), run.here("database", "upgrade", "--json")
     assert (first.code, first.json["changed"]) == (0, True)
     assert (second.code, second.json["changed"]) == (0, False)
 
 
 def test_empty_ledger_verifies_and_exports(run: CommandLine, tmp_path: Path) -> None:
-    verified = run("audit", "verify", "--json")
+    verified = run.here("audit", "verify", "--json")
     assert (verified.code, verified.json["ok"], verified.json["events"]) == (0, True, 0)
-    exported = run("audit", "export", "trail.jsonl", "--json")
+    exported = run.here("audit", "export", "trail.jsonl", "--json")
     assert (exported.code, exported.json["events"]) == (0, 0)
     assert (tmp_path / "trail.jsonl").stat().st_mode & 0o777 == 0o600
-    again = run("audit", "export", "trail.jsonl", "--json")
+    again = run.here("audit", "export", "trail.jsonl", "--json")
     assert again.code == 2 and "never overwritten" in again.err
 
 
@@ -68,15 +68,15 @@ def test_saved_head_is_accepted_and_a_forged_one_refused(run: CommandLine, tmp_p
     key = {"ST_PIPELINES_AUDIT_KEY": "k" * 40}
     head = run("audit", "head", "--json", **key)
     (tmp_path / "head.json").write_text(head.out)
-    assert run("audit", "verify", "--head", "head.json", "--json", **key).code == 0
+    assert run.here("audit", "verify", "--head", "head.json", "--json", **key).code == 0
     (tmp_path / "forged.json").write_text(json.dumps(head.json | {"n": 5}))
-    forged = run("audit", "verify", "--head", "forged.json", "--json", **key)
+    forged = run.here("audit", "verify", "--head", "forged.json", "--json", **key)
     assert forged.code == 2 and "HMAC" in forged.err
 
 
 def test_database_that_cannot_be_opened_is_three(run: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "ledger.db").mkdir()
-    ran = run("audit", "head", "--json", ST_PIPELINES_DATABASE_URL=f"sqlite:///{tmp_path / 'ledger.db'}")
+    ran = run.here("audit", "head", "--json", ST_PIPELINES_DATABASE_URL=f"sqlite:///{tmp_path / 'ledger.db'}")
     assert ran.code == 3 and ran.json["exit_code"] == 3
     assert "the database cannot be used" in ran.err and "SELECT" not in ran.err and "Traceback" not in ran.err
 
