@@ -18,6 +18,7 @@ pytest.register_assert_rewrite("st_pipelines_tests.integrations.company")  # so 
 from st_pipelines_tests.databases import (  # noqa: E402
     database_url,
     engine,
+    migrated_copies,
     migrated_file,
     migrated_postgres,
     migrated_url,
@@ -26,8 +27,8 @@ from st_pipelines_tests.databases import (  # noqa: E402
 )
 from st_pipelines_tests.once import of_this_run  # noqa: E402
 
-__all__ = ["database_url", "engine", "migrated_file", "migrated_postgres", "migrated_url", "of_this_run",
-           "postgres_server", "postgres_url"]  # fmt: skip
+__all__ = ["database_url", "engine", "migrated_copies", "migrated_file", "migrated_postgres", "migrated_url",
+           "of_this_run", "postgres_server", "postgres_url"]  # fmt: skip
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}

@@ -6,6 +6,7 @@ that migrating works is proved in ``database/``.
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,12 +53,33 @@ def database(server: str, name: str) -> str:
 
 
 @contextmanager
-def fresh_database(server: str, template: str = "") -> Iterator[str]:
-    """URL of a new database, empty or a copy of ``template``; dropped afterwards, whoever is still connected."""
+def fresh_database(server: str) -> Iterator[str]:
+    """URL of a new, empty database; dropped afterwards, whoever is still connected."""
     name = f"t_{uuid4().hex}"
-    administer(server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template} STRATEGY FILE_COPY" if template else ""))
+    administer(server, f"CREATE DATABASE {name}")
     yield database(server, name)
     administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Copies:
+    """Copies of one database, for one test each. Making and dropping one is waiting for a checkpoint: the next copy is
+    made, and the last one dropped, while a test runs."""
+
+    def __init__(self, server: str, template: str, aside: ThreadPoolExecutor) -> None:
+        self._server, self._template, self._aside = server, template, aside
+        self._next = aside.submit(self._make)
+
+    def take(self) -> str:
+        made, self._next = self._next, self._aside.submit(self._make)
+        return made.result()
+
+    def give_back(self, name: str) -> None:
+        self._aside.submit(administer, self._server, f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _make(self) -> str:
+        name = f"t_{uuid4().hex}"
+        administer(self._server, f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")
+        return name
 
 
 @pytest.fixture
@@ -96,6 +118,13 @@ def migrated_postgres(postgres_server: str) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def migrated_copies(postgres_server: str, migrated_postgres: str) -> Iterator[Copies]:
+    aside = ThreadPoolExecutor(1)
+    yield Copies(postgres_server, migrated_postgres, aside)
+    aside.shutdown(cancel_futures=True)  # the server goes with all that was not dropped
+
+
 @pytest.fixture(params=KINDS)
 def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh, migrated database. Each test that asks for it runs twice: on SQLite and on PostgreSQL."""
@@ -103,9 +132,10 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "ledger.db")
         yield f"sqlite:///{tmp_path / 'ledger.db'}"
         return
-    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("migrated_postgres")
-    with fresh_database(server, template) as url:
-        yield url
+    copies: Copies = request.getfixturevalue("migrated_copies")
+    name = copies.take()
+    yield database(request.getfixturevalue("postgres_server"), name)
+    copies.give_back(name)
 
 
 @pytest.fixture
