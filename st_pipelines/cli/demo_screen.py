@@ -8,8 +8,8 @@ from rich.console import RenderableType
 
 from st_pipelines.cli.order_screen import as_match, as_orders, coding_screen, match_screen, order_screen
 from st_pipelines.cli.output import table, text
-from st_pipelines.documents.money import PIECES, from_minor
-from st_pipelines.reconciliation.amounts import pieces
+from st_pipelines.documents.money import from_minor
+from st_pipelines.reconciliation.amounts import amount, money
 from st_pipelines.reconciliation.control_totals import folded
 from st_pipelines.reconciliation.second_witness import SecondWitness
 
@@ -32,9 +32,7 @@ def screen(shown: "Figures") -> tuple[RenderableType, ...]:
     took = f"{shown.seconds:.0f} s, {shown.cpu_seconds:.0f} s of it CPU"
     parts.append(text(f"{shown.sent:,} writes were sent in {took}." if shown.sent else
                       f"Nothing was sent: everything was already posted ({took})."))  # fmt: skip
-    parts += [
-        text(f"variance {_money(minor, currency)} {currency}") for currency, minor in shown.variance_minor.items()
-    ]
+    parts += [text(f"variance {money(minor, currency)}") for currency, minor in shown.variance_minor.items()]
     parts += [text(f"Report: {proof.month.report_path}") for proof in shown.proofs]
     return tuple(parts)
 
@@ -46,7 +44,7 @@ def _integration(proof: "Proof") -> Iterator[RenderableType]:
     yield text("")
     yield table(
         ("flow", "state", "documents", "amount"),
-        [(row.flow, row.state, f"{row.documents:,}", f"{_money(row.amount_minor, row.currency)} {row.currency}")
+        [(row.flow, row.state, f"{row.documents:,}", money(row.amount_minor, row.currency))
          for row in proof.flows],
         title="Documents and amounts", right=("documents", "amount"),
     )  # fmt: skip
@@ -95,7 +93,7 @@ def _as_data(proof: "Proof") -> dict[str, Any]:
 
 
 def _by_currency(sums: Mapping[str, int]) -> dict[str, str]:
-    return {currency: _money(minor, currency) for currency, minor in sums.items()}
+    return {currency: amount(minor, currency) for currency, minor in sums.items()}
 
 
 def as_witness(witness: SecondWitness | None) -> Mapping[str, Any] | None:
@@ -155,32 +153,27 @@ def _sums_alone(month: "Reconciled", rows: Sequence[Mapping[str, Any]]) -> Itera
     sums = ("source", month.result.target_system, "variance")
     totals = folded(month.result.totals, ("currency", "gl_account")).to_pylist()
     shown = [(month.result.called("account", row["gl_account"]), row["currency"],
-              *(_figure(row[f"{side}_minor"], row["currency"]) for side in SIDES)) for row in totals]  # fmt: skip
+              *(amount(row[f"{side}_minor"], row["currency"]) for side in SIDES)) for row in totals]  # fmt: skip
     of = f"{len({row['business_unit'] for row in rows}):,} units"
     yield table(("control total", "currency", *sums), shown, f"Control totals over {of}, debit positive", sums)
     differing = sorted((row for row in rows if row["variance_minor"]), key=lambda row: -abs(row["variance_minor"]))
     if differing:
         worst = [(month.result.called("unit", row["business_unit"]), month.result.called("account", row["gl_account"]),
-                  row["currency"], *(_figure(row[f"{side}_minor"], row["currency"]) for side in SIDES))
+                  row["currency"], *(amount(row[f"{side}_minor"], row["currency"]) for side in SIDES))
                  for row in differing[:MOST_UNITS]]  # fmt: skip
         title = f"The largest of {len(differing):,} that differ"
         yield table(("unit", "control total", "currency", *sums), worst, title, sums)
 
 
-def _figure(minor: int, currency: str) -> str:
-    """Pieces without the decimals that they do not have."""
-    return pieces(minor) if currency == PIECES else _money(minor, currency)
-
-
 def _cell(row: Mapping[str, Any] | None, currency: str) -> str:
     if row is None:
         return ""
-    source, target = _money(row["source_minor"], currency), _money(row["target_minor"], currency)
+    source, target = amount(row["source_minor"], currency), amount(row["target_minor"], currency)
     return source if source == target else f"{source} ≠ {target}"
 
 
 def _sum(cells: Mapping[tuple[str, str], Mapping[str, Any]], account: str, column: str, currency: str) -> str:
-    return _money(sum(row[column] for (one, _), row in cells.items() if one == account), currency)
+    return amount(sum(row[column] for (one, _), row in cells.items() if one == account), currency)
 
 
 def _open(month: "Reconciled") -> tuple[RenderableType, ...]:
@@ -192,7 +185,3 @@ def _open(month: "Reconciled") -> tuple[RenderableType, ...]:
     listed = table(names, [tuple(row[name] for name in names) for row in rows[:MOST_OPEN]],
                    title="Not in the books yet", right=("amount",))  # fmt: skip
     return (listed, *more, text(""))
-
-
-def _money(minor: int, currency: str) -> str:
-    return f"{from_minor(minor, currency):,}"

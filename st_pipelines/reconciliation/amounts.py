@@ -22,19 +22,20 @@ def plain(minor: int, currency: str) -> str:
 
 
 def amount(minor: int, currency: str) -> str:
-    """``-123456`` USD to ``-1,234.56``: what people read, the currency beside it in a column or a heading."""
-    return _digits(minor, currency, ",")
+    """``-123456`` USD to ``-1,234.56``: what people read, the currency beside it in a column or a heading. Pieces come
+    without the decimals that they do not have: ``1,251`` or ``12.5``."""
+    text = _digits(minor, currency, ",")
+    return text.rstrip("0").rstrip(".") if currency == PIECES else text
 
 
 def money(minor: int, currency: str) -> str:
-    """``-123456`` USD to ``-1,234.56 USD``."""
-    return f"{amount(minor, currency)} {currency}"
+    """``-123456`` USD to ``-1,234.56 USD``, millionths of a piece to ``12.5 pieces``."""
+    return f"{amount(minor, currency)} {'pieces' if currency == PIECES else currency}"
 
 
 def pieces(minor: int) -> str:
     """Millionths of a piece to ``1,251`` or ``12.5``."""
-    text = amount(minor, PIECES)
-    return text.rstrip("0").rstrip(".")
+    return amount(minor, PIECES)
 
 
 def _digits(minor: int, currency: str, separator: str) -> str:
