@@ -126,10 +126,12 @@ class Payables:
 
 
 @contextmanager
-def payables(home: Path, *, with_orders: bool = False, road: str = "primary", **changes: Any) -> Iterator[Payables]:
-    """A company whose suppliers, and with ``with_orders`` whose orders and receipts, are in ServiceNow already.
-    ``changes`` go into the options of a copy of the mapping folder."""
-    with buyer(home) as forth:
+def payables(
+    home: Path, *, with_orders: Path | None = None, road: str = "primary", **changes: Any
+) -> Iterator[Payables]:
+    """A company whose suppliers are in ServiceNow already. ``with_orders``: home of one whose orders and receipts are
+    there too. ``changes`` go into the options of a copy of the mapping folder."""
+    with buyer(home, copied_from=with_orders) as forth:
         folder = home / "mappings" / BACK.name
         shutil.copytree(BACK, folder)
         content = yaml.safe_load((folder / "integration.yaml").read_text())
@@ -140,9 +142,7 @@ def payables(home: Path, *, with_orders: bool = False, road: str = "primary", **
         back = Buyer(home, forth.sandbox, folder, forth.database_url)
         back.connect()
         made = Payables(back, forth)
-        if with_orders:
-            forth.run()
-        else:
+        if with_orders is None:
             _masters(made)
         made.later()
         yield made

@@ -124,10 +124,15 @@ class Buyer:
 
 
 @contextmanager
-def buyer(home: Path, *, size: str = "small", database_url: str = "", **changes: Any) -> Iterator[Buyer]:
-    """``changes`` go into ``integration.yaml`` of a copy of the demo's folder."""
+def buyer(
+    home: Path, *, copied_from: Path | None = None, size: str = "small", database_url: str = "", **changes: Any
+) -> Iterator[Buyer]:
+    """``changes`` go into ``integration.yaml`` of a copy of the demo's folder. ``copied_from``: another one's home."""
     folder = home / "mappings" / "demo_servicenow"
-    shutil.copytree(DEMO, folder)
+    if copied_from is None:
+        shutil.copytree(DEMO, folder)
+    else:
+        shutil.copytree(copied_from, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.db-wal", "*.db-shm"))
     content = yaml.safe_load((folder / "integration.yaml").read_text())
     content.update(changes)
     (folder / "integration.yaml").write_text(yaml.safe_dump(content))

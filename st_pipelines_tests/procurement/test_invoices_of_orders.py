@@ -4,6 +4,7 @@ then on the first try, and ServiceNow sees match, variance and hold.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ DRAFT = "10"  # as stored by the sandbox's instance
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payables]:
+def company(run_life: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payables]:
     """Two months of orders and receipts went from QAD to ServiceNow; no supplier has invoiced anything yet."""
-    with payables(tmp_path_factory.mktemp("payables"), with_orders=True) as made:
+    with payables(tmp_path_factory.mktemp("payables"), with_orders=run_life) as made:
         yield made
 
 

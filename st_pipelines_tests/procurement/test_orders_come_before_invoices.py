@@ -3,6 +3,7 @@ try, and what goes back after them is named."""
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from st_pipelines_tests.procurement.accounts_payable import DAYS, Payables, amou
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payables]:
-    with payables(tmp_path_factory.mktemp("goods"), with_orders=True) as made:
+def company(run_life: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Payables]:
+    with payables(tmp_path_factory.mktemp("goods"), with_orders=run_life) as made:
         yield made
 
 
