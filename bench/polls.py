@@ -38,12 +38,13 @@ def run() -> list[dict[str, Any]]:
 
 def _live(company: DemoCompany) -> None:
     from st_pipelines.cli.demo_life import goods_until, mail_of
-    from st_pipelines.cli.one_pass import chosen_flows, days_between, post, read_days
+    from st_pipelines.cli.one_pass import align, chosen_flows, days_between, post, read_days
 
     goods_until(company, TODAY)
     for one in company.integrations:
         with Session(one, company.settings) as session:
             flows, days = chosen_flows(session, ()), days_between(one.first_day, TODAY)
+            align(session, "bench", "bench", lambda _: None)
             read_days(session, flows, days, "bench", lambda _: None)
             post(session, flows, days, "bench", "bench", lambda _: None)
         mail_of(company)

@@ -6,12 +6,11 @@ of its parent.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from st_pipelines.systems.http.errors import Forbidden
 from st_pipelines.systems.servicenow.answers import Ambiguous, Untrusted, said
 from st_pipelines.systems.servicenow.dictionary import MetadataHidden
-from st_pipelines.systems.servicenow.proof import Proof
+from st_pipelines.systems.servicenow.proof import Choice, Proof
 from st_pipelines.systems.servicenow.query import Columns, all_of, equals, one_of, query
 from st_pipelines.systems.servicenow.tables import select
 from st_pipelines.systems.servicenow.values import flag, stored
@@ -21,15 +20,16 @@ _SHOWN = ["name", "element", "value", "label", "language", "inactive"]
 _MOST = 2000
 
 
-@dataclass(frozen=True)
-class Choice:
-    value: str
-    label: str
-    is_active: bool
-
-
 def choices(proof: Proof, table: str, element: str, language: str = "en") -> Sequence[Choice]:
-    """All choices of a column, retired ones too. Raises ``MetadataHidden`` or ``Untrusted``."""
+    """All choices of a column, retired ones too, asked for once in the life of ``proof``, as its dictionary is. Raises
+    ``MetadataHidden`` or ``Untrusted``."""
+    of = table, element, language
+    if of not in proof.choices:
+        proof.choices[of] = _read(proof, table, element, language)
+    return proof.choices[of]
+
+
+def _read(proof: Proof, table: str, element: str, language: str) -> Sequence[Choice]:
     info = proof.dictionary.table(table)
     chain = info.chain if info is not None else (table,)
     asked = query(all_of(one_of(_CHOICES["name"], chain), equals(_CHOICES["element"], element),

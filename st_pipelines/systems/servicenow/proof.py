@@ -7,6 +7,7 @@ An instance that does not know a column drops the condition and answers with any
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from st_pipelines.systems.servicenow.answers import Ambiguous, NotProven, Row, Untrusted
 from st_pipelines.systems.servicenow.client import ServiceNow
@@ -18,12 +19,22 @@ from st_pipelines.systems.servicenow.values import UnreadableValue, stored
 AT_ONCE = 50  # values in one question
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One of the values that a column may have, by its label."""
+
+    value: str
+    label: str
+    is_active: bool
+
+
 class Proof:
-    """Thread-safe, as the dictionary is."""
+    """Thread-safe, as the dictionary is. ``choices``: those read so far, by table, column and language."""
 
     def __init__(self, client: ServiceNow, dictionary: Dictionary | None = None) -> None:
         self.client = client
         self.dictionary = dictionary or Dictionary(client)
+        self.choices: dict[tuple[str, str, str], Sequence[Choice]] = {}
 
     def learn(self, tables: Iterable[str]) -> None:
         """Of several tables at once: two requests for all instead of two for each. Proves nothing yet."""
