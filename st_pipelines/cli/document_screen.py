@@ -10,7 +10,7 @@ from st_pipelines.cli.output import table, text
 
 _IN_SOURCE = ("number", "referenceNumber", "job", "customer", "vendor", "location", "businessUnit", "type",
               "syncStatus", "active", "modifiedOn", "total")  # fmt: skip
-_LONGEST_PAYLOAD = 4000
+_LONGEST_PAYLOAD, _MOST_FIELDS = 4000, 30
 
 
 def screen(life: dict[str, Any]) -> tuple[RenderableType, ...]:
@@ -30,10 +30,17 @@ def screen(life: dict[str, Any]) -> tuple[RenderableType, ...]:
 def _source(life: dict[str, Any]) -> list[RenderableType]:
     source = life.get("source")
     if not source:
-        return [_heading("1. In the source"), text("   The raw page is not kept here any more.")]
-    rows = [(name, _named(source["record"][name])) for name in _IN_SOURCE if source["record"].get(name) is not None]
+        return [_heading("1. In the source"), text("   No raw page that holds it is kept here.")]
+    record = source["record"]
+    names = _IN_SOURCE if "modifiedOn" in record else [name for name in record if _says_something(record[name])]
+    rows = [(name, _named(record[name])) for name in names[:_MOST_FIELDS] if record.get(name) is not None]
     where = f"1. In {source['system']}: {source['entity']}, read with {source['partition']}"
     return [_heading(where), table(("field", "as received"), rows), text(f"   raw page {source['page_sha256']}")]
+
+
+def _says_something(value: Any) -> bool:
+    """Of a record with fields of another system: what is one value, and not empty."""
+    return value not in ("", None) and not isinstance(value, dict | list)
 
 
 def _mapped(life: dict[str, Any]) -> list[RenderableType]:

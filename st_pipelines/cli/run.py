@@ -136,20 +136,19 @@ def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: 
          codes: "Sequence[CodesDone]" = ()) -> Answer:  # fmt: skip
     from st_pipelines.posting.waiting import waits
 
-    currency = session.integration.options.currency
-    sums: dict[tuple[str, str], list[int]] = {}
+    sums: dict[tuple[str, str, str], list[int]] = {}
     for day in done.days:
-        for state, documents in day.counts.items():
-            total = sums.setdefault((day.flow, state), [0, 0])
+        for (state, currency), (documents, minor) in day.sums.items():
+            total = sums.setdefault((day.flow, state, currency), [0, 0])
             total[0] += documents
-            total[1] += day.totals_minor.get(state, 0)
-    rows = [(flow, state, n, minor) for (flow, state), (n, minor) in sums.items()]
+            total[1] += minor
+    rows = [(*key, n, minor) for key, (n, minor) in sums.items()]
     source, marked = session.integration.source.system, sum(one.told for one in told)
     not_told = [f"{one.flow}: {why}" for one in told for why in one.not_told]
     flows = {day.flow for day in done.days}
     waiting = [wait for wait in waits(session.engine, session.integration.name) if wait.flow in flows]
     late = overdue(waiting, session.integration)
-    open_states = [state for _, state, n, _ in rows if n and state not in _DONE]
+    open_states = [state for _, state, _, n, _ in rows if n and state not in _DONE]
     apart = [(one.name, each) for one in codes for each in one.differences]
     stopped = [*(f"{one.name}: {one.stopped}" for one in codes if one.stopped), *done.stopped]
     differing = [*(key for one in codes for key in one.differing), *done.differing]
@@ -160,13 +159,13 @@ def _ran(session: "Session", done: "Pass", told: "Sequence[WriteBack]", run_id: 
         "stopped": stopped, "differing": differing, "told": marked, "not_told": not_told,
         "documents": [
             {"flow": flow, "state": state, "documents": n, "amount": plain(minor, currency), "currency": currency}
-            for flow, state, n, minor in rows
+            for flow, state, currency, n, minor in rows
         ],
         "waiting": wait_data(waiting, session.integration),
         "codes": [{"list": name, "code": each.code, "source": each.source, "target": each.target, "to_do": each.to_do}
                   for name, each in apart],
     }  # fmt: skip
-    shown = [(flow, state, n, money(minor, currency)) for flow, state, n, minor in rows]
+    shown = [(flow, state, n, money(minor, currency)) for flow, state, currency, n, minor in rows]
     said = f"{sent} writes were sent in run {run_id}." if sent else "Nothing was sent."
     screen: tuple[RenderableType, ...] = (
         table(("flow", "state", "documents", "amount"), shown, right=("documents", "amount")),

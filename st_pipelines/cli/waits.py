@@ -45,13 +45,14 @@ def data(waiting: "Sequence[Wait]", integration: "Integration") -> dict[str, Any
 def screen(waiting: "Sequence[Wait]", integration: "Integration") -> list[RenderableType]:
     """Nothing where nothing waits."""
     from st_pipelines.cli.document_life import instant
+    from st_pipelines.documents.bill import cover_key
     from st_pipelines.posting.waiting import at_risk
 
     if not waiting:
         return []
     rows = [
-        (w.doc_key, w.label, amount(w.amount_minor, w.currency), w.currency, (instant(w.since) or "")[:10], w.needs,
-         w.reason.why, w.reason.cure)
+        (w.doc_key, w.label, amount(w.amount_minor, w.currency), w.currency, (instant(w.since) or "")[:10],
+         "its own goods" if w.needs == cover_key(w.doc_key) else w.needs, w.reason.why, w.reason.cure)
         for w in waiting[:_SHOWN]
     ]  # fmt: skip
     total = ", ".join(money(minor, currency) for currency, (_, minor) in at_risk(waiting).items())

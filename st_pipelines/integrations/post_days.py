@@ -37,12 +37,14 @@ SHOWN = 10  # documents of a day in Dagster; all of them are in the ledger
 @dataclass(frozen=True)
 class PostedDay:
     """``counts`` by state of the documents of one daily partition, ``totals_minor`` of those in the integration's own
-    currency (all are in ``control_rows``). ``documents``: those with the most money that stand in the target."""
+    currency. ``sums``: count and total by state and currency. ``documents``: those with the most money that stand in
+    the target."""
 
     flow: str
     day: date
     counts: Mapping[str, int]
     totals_minor: Mapping[str, int]
+    sums: Mapping[tuple[str, str], tuple[int, int]]
     control_rows: Sequence[Mapping[str, Any]]
     documents: Sequence[PostedDocument]
 
@@ -116,11 +118,13 @@ def audit_position(session: Session) -> int:
 def _outcomes(session: Session, flow: Flow, days: Sequence[date]) -> list[PostedDay]:
     name = session.integration.name
     states: dict[str, dict[str, tuple[int, int]]] = {}
+    sums: dict[str, dict[tuple[str, str], tuple[int, int]]] = {}
     for total in totals.documents(session.engine, name, ("partition_key", "state"), flow=flow.name):
         of_day = states.setdefault(total.key[0], {})  # a state has one total for each currency
         count, minor = of_day.get(total.key[1], (0, 0))
         own = total.amount_minor if total.currency == session.integration.options.currency else 0
         of_day[total.key[1]] = (count + total.count, minor + own)
+        sums.setdefault(total.key[0], {})[total.key[1], total.currency] = (total.count, total.amount_minor)
     control: dict[str, list[Mapping[str, Any]]] = {}
     by = ("partition_key", "business_unit", "gl_account")
     called = names(session)
@@ -139,7 +143,7 @@ def _outcomes(session: Session, flow: Flow, days: Sequence[date]) -> list[Posted
             flow.name, day,
             {state: count for state, (count, _) in states.get(day.isoformat(), {}).items()},
             {state: minor for state, (_, minor) in states.get(day.isoformat(), {}).items()},
-            control.get(day.isoformat(), []), standing[day.isoformat()],
+            sums.get(day.isoformat(), {}), control.get(day.isoformat(), []), standing[day.isoformat()],
         )
         for day in days
     ]  # fmt: skip

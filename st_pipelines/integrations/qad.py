@@ -25,6 +25,7 @@ from st_pipelines.integrations.road import (
     Finding,
     Opened,
     PartySide,
+    RawRecords,
     SourceEntity,
     SourceSide,
     Tables,
@@ -289,10 +290,19 @@ CODES = CodeSide(
     takes=("cost_centers", "gl_accounts"),
 )  # fmt: skip
 
+
+def _raw_record(
+    store: "Store", integration: str, entity: str, partition: str, page: Mapping[str, Any], doc_key: str
+) -> Mapping[str, Any] | None:
+    from st_pipelines.systems.qad.raw_records import find_record
+
+    return find_record(store, integration, entity, partition, page, doc_key)
+
+
 SOURCE = SourceSide(
     system="qad", daily=DAILY, reference=SOURCE_REFERENCE, connect=_connect_source, extract_days=_extract_days,
     extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping_source,
-    codes=CODES, pins=("profile", "companies"), order_lines=_order_lines,
+    codes=CODES, pins=("profile", "companies"), order_lines=_order_lines, raw=RawRecords(find=_raw_record),
 )  # fmt: skip
 
 PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)

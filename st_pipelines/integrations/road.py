@@ -228,11 +228,14 @@ class JournalTelling:
 @dataclass(frozen=True)
 class RawRecords:
     """How a stored page of a source is read again: the list of records in it, and which member is a record's own id.
-    ``ids``: (store, integration, partition, the id in a document's key) -> the own ids of its records there."""
+    ``ids``: (store, integration, partition, the id in a document's key) -> the own ids of its records there.
+    ``find``: (store, integration, entity, partition, page, document key) -> its record, for a source whose records
+    have no id of their own."""
 
     records: str = "data"
     own_id: str = "id"
     ids: Callable[["Store", str, str, str], Collection[str]] = lambda store, integration, partition, one: (one,)
+    find: Callable[["Store", str, str, str, Mapping[str, Any], str], Mapping[str, Any] | None] | None = None
 
 
 def last_part(doc_key: str) -> str:

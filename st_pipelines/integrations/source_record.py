@@ -29,13 +29,14 @@ class SourceRecord:
 
 def source_record(store: Store, road: Road, integration: str, flow: str, doc_key: str, day: str) -> SourceRecord | None:
     """The newest record with the document's number among what was read of ``day``; None where its pages are no longer
-    kept. ``doc_key``: ``<system>:<tenant>:<kind>:<number>[:…]``."""
-    number = doc_key.split(":")[3]
-    entity = road.flow(flow).reads[0]
-    for partition in _partitions(store, integration, entity, day):
-        found = _in_partition(store, road.source.raw, integration, entity, partition, number)
-        if found is not None:
-            return found
+    kept, and for what is no flow's (codes are read whole and keep no pages). ``doc_key``:
+    ``<system>:<tenant>:<kind>:<number>[:…]``."""
+    reads = next((one.reads for one in road.flows if one.name == flow), ())
+    for entity in reads:
+        for partition in _partitions(store, integration, entity, day):
+            found = _in_partition(store, road.source.raw, integration, entity, partition, doc_key)
+            if found is not None:
+                return found
     return None
 
 
@@ -50,16 +51,20 @@ def _partitions(store: Store, integration: str, entity: str, day: str) -> list[s
 
 
 def _in_partition(
-    store: Store, raw: RawRecords, integration: str, entity: str, partition: str, number: str
+    store: Store, raw: RawRecords, integration: str, entity: str, partition: str, doc_key: str
 ) -> SourceRecord | None:
     try:
         manifest = store.manifest(integration, LAYER, entity, partition)
-        ids = raw.ids(store, integration, partition, number)
+        ids = () if raw.find else raw.ids(store, integration, partition, doc_key.split(":")[3])
     except NotStored:
         return None
     found = None
     for page in manifest.pages:
         content = store.page(integration, entity, manifest.pages_in or partition, page)
+        if raw.find is not None:
+            one = raw.find(store, integration, entity, partition, _decode(content), doc_key)
+            found = SourceRecord(entity, partition, page, one) if one is not None else found
+            continue
         if not any(one.encode() in content for one in ids):
             continue
         answer = _decode(content)
