@@ -1,5 +1,4 @@
-"""Serves pre-rendered rows of a ServiceNow table to the reading benchmark. Invariant: it does next to nothing per
-request, so that what is measured is the client.
+"""Serves pre-rendered rows of a ServiceNow table to the reading benchmark.
 
 Run as ``python -m bench.row_server PAGES PAGE_ROWS``; prints its address. Pages are a few rendered ones, made other
 rows by the eight digits that begin a sys_id and the hour of their stamps. It is asked by keyset or by offset.
@@ -8,13 +7,11 @@ rows by the eight digits that begin a sys_id and the hour of their stamps. It is
 import json
 import random
 import re
-import socket
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
-from email.utils import formatdate
 from urllib.parse import parse_qs, urlsplit
 
+from bench.bare_server import serve
 from bench.invoice_pages import text
 
 COLUMNS = ("number", "invoice", "line_description", "invoiced_quantity", "line_unit_price", "line_amount", "tax_amount",
@@ -72,49 +69,22 @@ def rows(base: dict[str, list[bytes]], asked: dict[str, str], pages: int, page_r
     return (b"[]" if number >= pages else page(base[kind], number)), total
 
 
-def answer(connection: socket.socket, base: dict[str, list[bytes]], pages: int, page_rows: int) -> None:
-    token = json.dumps({"access_token": "bench", "expires_in": 1800, "token_type": "Bearer"}).encode()
-    waiting = b""
-    with connection:
-        while True:
-            while b"\r\n\r\n" not in waiting:
-                received = connection.recv(65536)
-                if not received:
-                    return
-                waiting += received
-            request, _, waiting = waiting.partition(b"\r\n\r\n")
-            line, *headers = request.decode().split("\r\n")
-            method, target, _ = line.split(" ")
-            parts, total = urlsplit(target), 0
-            if method == "POST":
-                length = next(int(h.split(":")[1]) for h in headers if h.lower().startswith("content-length"))
-                while len(waiting) < length:
-                    waiting += connection.recv(65536)
-                waiting, content = waiting[length:], token
-            else:
-                asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-                table = parts.path.rpartition("/")[2]
-                if table.startswith("sys_"):
-                    found = metadata(table)
-                    total = found.count(b'"name"')
-                else:
-                    found, total = rows(base, asked, pages, page_rows)
-                content = b'{"result":' + found + b"}"
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: {formatdate(usegmt=True)}\r\n"
-            connection.sendall(f"{head}X-Total-Count: {total}\r\nContent-Length: {len(content)}\r\n\r\n".encode())
-            connection.sendall(content)
-
-
 def main(pages: int, page_rows: int) -> None:
     base = {kind: [rendered(number, page_rows, kind == "whole") for number in range(BASE_PAGES)]
             for kind in ("plain", "whole")}  # fmt: skip
-    server = socket.create_server(("127.0.0.1", 0))
-    sys.stdout.write(f"http://127.0.0.1:{server.getsockname()[1]}\n")
-    sys.stdout.flush()
-    while True:
-        connection, _ = server.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=answer, args=(connection, base, pages, page_rows), daemon=True).start()
+
+    def answer(target: str) -> tuple[bytes, str]:
+        parts = urlsplit(target)
+        asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        table = parts.path.rpartition("/")[2]
+        if table.startswith("sys_"):
+            found = metadata(table)
+            total = found.count(b'"name"')
+        else:
+            found, total = rows(base, asked, pages, page_rows)
+        return b'{"result":' + found + b"}", f"X-Total-Count: {total}\r\n"
+
+    serve(answer, token_life_s=1800)
 
 
 if __name__ == "__main__":
