@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 import responses
+from hypothesis import settings
 
 pytest.register_assert_rewrite("st_pipelines_tests.integrations.company")  # so that a broken proof says what differs
 
+from st_pipelines_tests.clients import quick, shared  # noqa: E402
 from st_pipelines_tests.databases import (  # noqa: E402
     database_url,
     engine,
@@ -28,7 +30,11 @@ from st_pipelines_tests.databases import (  # noqa: E402
 from st_pipelines_tests.once import of_this_run  # noqa: E402
 
 __all__ = ["database_url", "engine", "migrated_copies", "migrated_file", "migrated_postgres", "migrated_url",
-           "of_this_run", "postgres_server", "postgres_url"]  # fmt: skip
+           "of_this_run", "postgres_server", "postgres_url", "quick", "shared"]  # fmt: skip
+
+# A shared machine is slow now and then; a slow example is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}

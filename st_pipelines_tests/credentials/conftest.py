@@ -1,14 +1,10 @@
-"""Fixtures of this room: a database with its tables, key rings, unhurried examples."""
+"""Fixtures of this room: a database with its tables, a vault with two keys."""
 
 import pytest
-from hypothesis import settings
 from sqlalchemy import Engine
 
 from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.credentials.vault import Vault
-
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 OLD_KEY, NEW_KEY = b"o" * 32, b"n" * 32
 

@@ -1,28 +1,16 @@
-"""Fixtures of this room: quick pauses, clients on hostile servers, a database with its tables."""
+"""Fixtures of this room: clients on hostile servers, a database with its tables."""
 
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from sqlalchemy import Engine
 
 from st_pipelines.credentials.secret import Secret
-from st_pipelines.systems.http import retries
 from st_pipelines.systems.http.auth import StaticHeaders
 from st_pipelines.systems.http.client import HttpClient
 from st_pipelines_tests.http.hostile import Hostile
 
-# A shared machine is slow now and then; a slow example is no failure.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
-
 APP_KEY = "ak1.very-secret-app-key"
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries without the long pauses of the field."""
-    monkeypatch.setattr(retries, "BASE_S", 0.01)
 
 
 @pytest.fixture

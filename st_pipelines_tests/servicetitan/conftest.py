@@ -11,11 +11,9 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 
-from st_pipelines.credentials.keyring import Keyring, load_keyring, new_key_file
+from st_pipelines.credentials.keyring import Keyring
 from st_pipelines.credentials.secret import Secret
 from st_pipelines.credentials.vault import Connection
-from st_pipelines.database.engine import open_database
-from st_pipelines.database.migrate import upgrade
 from st_pipelines.store.files import Store
 from st_pipelines.systems.servicetitan.client import connect
 from st_pipelines.systems.servicetitan.extract import extract_day
@@ -55,17 +53,6 @@ def connection(name: str, address: str, **settings: Any) -> Connection:
         **settings,
     }
     return Connection(name, "servicetitan", known, secrets)
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Keyring]]:
-    """Database (for tokens and rate) and key of this test process."""
-    folder = tmp_path_factory.mktemp("servicetitan")
-    engine = open_database(f"sqlite:///{folder / 'ledger.db'}")
-    upgrade(engine)
-    new_key_file(folder / "key")
-    yield engine, load_keyring({}, folder / "key")
-    engine.dispose()
 
 
 @pytest.fixture
