@@ -1,7 +1,9 @@
 """A tenant that spells every path, array, member, key, field and parameter otherwise needs a profile, no code."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,14 @@ import pytest
 import yaml
 from sqlalchemy import Engine
 
+from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.sandbox.qad import served as served_module
+from st_pipelines.systems.qad.matching import goods
 from st_pipelines.systems.qad.reads import ENTITIES, read_reference
 from st_pipelines.systems.qad.validate import validate
 from st_pipelines_tests.qad import samples
+from st_pipelines_tests.qad.goods import PROFILE as GOODS_PROFILE
+from st_pipelines_tests.qad.goods import invoice as took
 from st_pipelines_tests.qad.samples import BOOKS, bill, invoice, payment
 from st_pipelines_tests.qad.tenant import Tenant, tenant
 
@@ -27,8 +33,8 @@ def _others(names: Mapping[str, str]) -> dict[str, str]:
     return {ours: _other(wire) for ours, wire in names.items()}
 
 
-def _respelled_profile() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(samples.PROFILE.read_text())
+def _respelled_profile(of: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(of.read_text())
     content["workspace"]["header"] = "x-other-books"
     content["auth"]["token_path"] = "/sign/in"
     for name in ("page", "size", "action", "first", "next", "filter", "browse_id"):
@@ -64,9 +70,9 @@ def _dotted(wire: str) -> str:
     return ".".join(_other(part) for part in wire.split("."))
 
 
-def _respelled_server(profile: Mapping[str, Any]) -> dict[str, Any]:
+def _respelled_server(of: Path, profile: Mapping[str, Any]) -> dict[str, Any]:
     """What to lay over ``served.yaml`` so that the sandbox speaks the same other spelling."""
-    ours: dict[str, Any] = yaml.safe_load(samples.PROFILE.read_text())["entities"]
+    ours: dict[str, Any] = yaml.safe_load(of.read_text())["entities"]
     served: dict[str, Any] = yaml.safe_load(_SERVED.read_text())
     paging = profile["paging"]
     entities: dict[str, Any] = {}
@@ -93,12 +99,19 @@ def _respelled_server(profile: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@contextmanager
+def _respelled(of: Path, folder: Path, tokens: Engine) -> Iterator[Tenant]:
+    profile = _respelled_profile(of)
+    (folder / "profile.yaml").write_text(yaml.safe_dump(profile))
+    (folder / "served.yaml").write_text(yaml.safe_dump(_respelled_server(of, profile)))
+    extra = {"served": str(folder / "served.yaml"), "procurement": "yes"}
+    with tenant(tokens, profile=folder / "profile.yaml", extra=extra) as made:
+        yield made
+
+
 @pytest.fixture
 def other(tmp_path: Path, tokens: Engine) -> Iterator[Tenant]:
-    profile = _respelled_profile()
-    (tmp_path / "profile.yaml").write_text(yaml.safe_dump(profile))
-    (tmp_path / "served.yaml").write_text(yaml.safe_dump(_respelled_server(profile)))
-    with tenant(tokens, profile=tmp_path / "profile.yaml", extra={"served": str(tmp_path / "served.yaml")}) as made:
+    with _respelled(samples.PROFILE, tmp_path, tokens) as made:
         yield made
 
 
@@ -128,3 +141,28 @@ def test_its_reference_data_is_the_same(other: Tenant, tmp_path: Path) -> None:
     for entity in ENTITIES:
         if entity not in ("customers", "suppliers"):
             assert read_reference(other.client, entity).num_rows > 0, entity
+
+
+def test_an_invoice_takes_goods_under_other_names(tmp_path: Path, tokens: Engine) -> None:
+    with _respelled(GOODS_PROFILE, tmp_path, tokens) as other:
+        received: dict[tuple[str, int], int] = {}
+        for row in other.state("receipts"):
+            key = (row["purchaseOrderNumber"], row["purchaseOrderLine"])
+            received[key] = received.get(key, 0) + row["quantityReceived"]
+        of_company = {row["purchaseOrderNumber"]: row["supplierCode"] for row in other.state("purchase_orders")
+                      if (row["shipToSite"], row["currencyCode"]) == ("100", "USD")}  # fmt: skip
+        price = {(row["purchaseOrderNumber"], row["purchaseOrderLine"]): row["purchaseCost"]
+                 for row in other.state("purchase_order_lines")}  # fmt: skip
+        order, line = next(key for key, pieces in received.items() if pieces > 1 and key[0] in of_company)
+        wanted = OrderLineKey(order, str(line))
+        assert goods(other.client, BOOKS, [wanted])[wanted] == Goods(Decimal(received[order, line]))
+        taking = took(1, of_company[order], (order, line, str(received[order, line]), str(price[order, line])))
+        other.post(taking)
+        (found,) = other.target.find("supplier_invoice", BOOKS, [taking.doc_key])[taking.doc_key]
+        assert other.target.differences(taking, found) == []
+        assert (found.content["matched"], found.content["hold"]) == (str(taking.total), "0.00")
+        assert goods(other.client, BOOKS, [wanted])[wanted].open == 0
+        again = took(2, of_company[order], extra=(samples.line(1, "5200", "9.00", "freight"),),
+                     supplier_reference="INV-1")  # fmt: skip
+        (said,) = other.target.look_alikes([other.write(again)]).values()
+        assert f"posted as {taking.doc_key}" in said

@@ -1,7 +1,10 @@
 """Invoices that wait for their goods, behind the real ledger and poster: sent once covered, never before, and never two
 for the same goods."""
 
+import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +15,7 @@ from sqlalchemy import Engine, text
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.cover import CoverSummary, evaluate, settle, wanted
+from st_pipelines.posting.holds import list_holds
 from st_pipelines.posting.life import life
 from st_pipelines.posting.match_rate import match_rate
 from st_pipelines.posting.plan import plan_documents
@@ -307,3 +311,45 @@ def _facts(engine: Engine) -> list[tuple[int, str]]:
     with engine.connect() as connection:
         found: Iterable[Any] = connection.execute(text("SELECT is_true, detail FROM fact ORDER BY key"))
         return [(row.is_true, row.detail) for row in found]
+
+
+def test_two_workers_at_once_take_no_piece_twice(here: Company) -> None:
+    """Each looks and sends until nothing is left; both begin at the same moment."""
+    order = here.house.order("3.00", "3.00", "3.00")
+    for line, pieces in ((1, 7), (2, 5), (3, 9)):
+        here.house.receive(order, pieces, line=line)
+    here.run(here.house.take(99, (order, 1, "1", "3.00")))
+    bills = [here.house.take(number, (order, 1 + number % 3, "2", "3.00")) for number in range(1, 13)]
+    here.plan(*bills)
+    start = threading.Barrier(2)
+
+    def work() -> None:
+        start.wait()
+        for _ in range(8):
+            here.look()
+            here.send()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work) for _ in range(2)]:
+            done.result(timeout=120)
+    assert here.matched() == [7, 4, 8]
+    assert Counter(row.state for row in rows(here.engine)) == {"posted": 1 + 3 + 2 + 4, "planned": 1 + 2}
+    assert len(set(here.vouchers())) == len(here.vouchers())
+    prove(here.engine)
+
+
+def test_a_posted_match_is_left_to_a_person_when_its_source_is_voided_or_changed(here: Company) -> None:
+    order = here.house.order()
+    here.house.receive(order, 9)
+    first, second = here.house.take(1, (order, 1, "2", "3.00")), here.house.take(2, (order, 1, "2", "3.00"))
+    assert here.run(first, second).posted in (1, 2)
+    here.run()
+    here.run(changed(first, disposition="void", payload=None, needs=(), control=(), source_sha256="c" * 64))
+    more = here.house.take(2, (order, 1, "5", "3.00"))
+    here.run(changed(more, is_final=True))
+    assert here.vouchers() == ["INV-1", "INV-2"] and here.matched() == [4]
+    held = {(hold.doc_key[-1], hold.op, hold.code) for hold in list_holds(here.engine, INTEGRATION)}
+    assert held == {("1", "void", "cannot_render"), ("2", "void", "changed_after_posting"),
+                    ("2", "create", "changed_after_posting")}  # fmt: skip
+    (said,) = [hold.reason for hold in list_holds(here.engine, INTEGRATION) if hold.code == "cannot_render"]
+    assert "a person undoes or credits the match in QAD" in said

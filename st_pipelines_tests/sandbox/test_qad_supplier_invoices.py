@@ -147,3 +147,43 @@ def test_a_correction_is_a_negative_receipt(qad: Qad, supplier: str, order: str)
     answer = exact(qad.send("purchaseOrderReceipts", {**first, "quantityReceived": 1}, **keys))
     assert answer["submitResult"]["success"] is False
     assert [row["quantityReceived"] for row in qad.state("receipts")] == [5, -4]
+
+
+def test_a_match_clears_the_receipts_at_cost_and_posts_the_difference_in_price(
+    qad: Qad, supplier: str, order: str
+) -> None:
+    receive(qad, order, 10)
+    dearer = matched(supplier, order, 4)
+    dearer["matchingLines"][0]["unitPrice"] = Decimal("3.10")
+    made = qad.create("supplierInvoices", **{**dearer, "invoiceAmountTC": Decimal("12.40")})
+    assert made["holdAmountTC"] == 0
+    assert net(qad) == {"5000": Decimal("30.00"), "2100": Decimal("-18.00"), "5900": Decimal("0.40"),
+                        "2000": Decimal("-12.40")}  # fmt: skip
+    much = matched(supplier, order, 4)
+    much["matchingLines"][0]["unitPrice"] = Decimal("4.00")
+    made = qad.create("supplierInvoices", **{**much, "invoiceAmountTC": Decimal("16.00")})
+    assert made["holdAmountTC"] == Decimal("3.40"), "4.00 dearer, 5 % of 12.00 is tolerated"
+    assert net(qad)["5900"] == Decimal("4.40")
+    line_now = qad.state("purchase_order_lines")[0]
+    assert (line_now["quantityReceived"], line_now["quantityInvoiced"]) == (10, 8)
+
+
+def test_an_invoice_may_name_its_receivers(qad: Qad, supplier: str, order: str) -> None:
+    first, second = receive(qad, order, 4)["receiverNumber"], receive(qad, order, 4)["receiverNumber"]
+    given = matched(supplier, order, 3)
+    given["matchingLines"][0]["receiverNumber"] = second
+    qad.create("supplierInvoices", **given)
+    assert [row["openInvoiceQuantity"] for row in qad.state("receipts")] == [4, 1]
+    errors = qad.refused("supplierInvoices", **given)
+    assert "3 invoiced, but only 1 received and open with receiver" in errors[0]["message"]
+    given["matchingLines"][0]["receiverNumber"] = "R9999999"
+    assert fields(qad.refused("supplierInvoices", **given)) == ["Quantity"]
+    given["matchingLines"][0]["receiverNumber"] = first
+    qad.create("supplierInvoices", **given)
+
+
+def test_a_credit_note_is_not_matched(qad: Qad, supplier: str, order: str) -> None:
+    receive(qad, order, 4)
+    credit = matched(supplier, order, 2, invoiceType="Credit Note", daybookCode="APCRN")
+    assert "not matched" in qad.refused("supplierInvoices", **credit)[0]["message"]
+    assert [row["quantityInvoiced"] for row in qad.state("purchase_order_lines")] == [0, 0]
