@@ -1,9 +1,11 @@
 """A supplier invoice against goods that were received: which receivers it names, what QAD makes of it, what is refused
 before anything leaves."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +14,16 @@ from sqlalchemy import Engine
 from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.documents.lines import Line
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.integrations.qad import TARGET
+from st_pipelines.integrations.registry import load_integration
 from st_pipelines.posting.target import CannotRender, Found, NotYet, Refused
 from st_pipelines.systems.http.exact_json import decode
 from st_pipelines.systems.qad.matching import goods
 from st_pipelines.systems.qad.validate import validate
-from st_pipelines_tests.qad.goods import Warehouse, warehouse
+from st_pipelines_tests.qad.goods import PROFILE, Warehouse, warehouse
 from st_pipelines_tests.qad.samples import BOOKS, DAY, changed
 from st_pipelines_tests.qad.tenant import Tenant
+from st_pipelines_tests.qad.tenant import tenant as make_tenant
 
 FREIGHT = Line(9, "freight", "5200", Decimal("12.50"), "1100", "01")
 
@@ -221,3 +226,37 @@ def test_qad_itself_refuses_what_was_taken_meanwhile(place: tuple[Tenant, Wareho
 def test_the_profile_is_checked_against_the_tenant(place: tuple[Tenant, Warehouse]) -> None:
     tenant, _ = place
     assert [str(fault) for fault in validate(tenant.client, days=[DAY, date(2026, 10, 31)])] == []
+
+
+def test_a_form_that_the_tenant_lacks_is_named_at_onboarding(tokens: Engine, tmp_path: Path) -> None:
+    text = PROFILE.read_text()
+    for old, new in (("status: AP-RMALLOC", "status: AP-MATCHED"),
+                     ('variance_account: "5900"', 'variance_account: "5999"'),
+                     ('received_account: "2100"', 'received_account: "4999"')):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new, 1)
+    (tmp_path / "profile.yaml").write_text(text)
+    with make_tenant(tokens, profile=tmp_path / "profile.yaml") as tenant:
+        said = [str(fault) for fault in validate(tenant.client)]
+    assert any("forms.matched_invoice.status: invoiceStatus has no code 'AP-MATCHED'" in one for one in said), said
+    assert any("variance_account: glAccount has no code '5999'" in one for one in said), said
+    assert any("received_account: glAccount '4999' is inactive" in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    ("received", "form", "said"),
+    [("2100", True, []), ("2150", True, ["are account 2100 in qad_profile.yaml"]),
+     ("2100", False, ["has no form matched_invoice"])],
+)  # fmt: skip
+def test_the_two_files_agree_on_the_account_of_received_goods(
+    tmp_path: Path, received: str, form: bool, said: list[str]
+) -> None:
+    folder = tmp_path / "acme"
+    shutil.copytree(PROFILE.parent, folder)
+    settings = (folder / "integration.yaml").read_text()
+    (folder / "integration.yaml").write_text(settings.replace('received: "2100"', f'received: "{received}"'))
+    if not form:
+        profile = [line for line in PROFILE.read_text().splitlines() if "matched_invoice" not in line]
+        (folder / "qad_profile.yaml").write_text("\n".join(profile))
+    found = TARGET.contradictions(load_integration(folder))
+    assert len(found) == len(said) and all(part in one for part, one in zip(said, found, strict=True)), found

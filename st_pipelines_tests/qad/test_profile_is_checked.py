@@ -6,6 +6,7 @@ import pytest
 
 from st_pipelines.systems.qad.profile import Profile
 from st_pipelines.systems.qad.profile_file import BrokenProfile, load_profile
+from st_pipelines_tests.qad.goods import PROFILE as GOODS_PROFILE
 from st_pipelines_tests.qad.samples import PROFILE
 
 
@@ -78,3 +79,30 @@ def test_a_file_that_is_not_there_or_not_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(BrokenProfile, match="expected settings"):
         load_profile(tmp_path / "list.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('    received_account: "2100"', "    #", "entities.supplierInvoice.received_account is missing"),
+        ("      matchingLines: ", "      matchedLines: ", "nested.matchingLines: receiver is missing"),
+        ("      openQuantity: openInvoiceQuantity", "      #", "entities.receipt.fields: openQuantity is missing"),
+        ("      invoiced: quantityInvoiced", "      #", "entities.purchaseOrderLine.fields: invoiced is missing"),
+        ("  purchaseOrder:\n", "  purchaseOrders:\n", "entities.purchaseOrder is missing"),
+        ('quantity_tolerance: "0"', "quantity_tolerance: 0.5", "should be a valid string"),
+        ('quantity_tolerance: "0"', 'quantity_tolerance: "-1"', "should match pattern"),
+    ],
+)
+def test_what_matching_goods_needs_is_missed_as_soon_as_there_is_a_form_for_it(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    text = GOODS_PROFILE.read_text()
+    assert old in text
+    (tmp_path / "profile.yaml").write_text(text.replace(old, new, 1))
+    with pytest.raises(BrokenProfile) as caught:
+        load_profile(tmp_path / "profile.yaml")
+    assert any(said in fault for fault in caught.value.faults), caught.value.faults
+
+
+def test_a_tenant_that_matches_no_receipts_needs_none_of_it() -> None:
+    assert "matched_invoice" not in load_profile(PROFILE).entity("supplierInvoice").forms
