@@ -71,15 +71,34 @@ def test_a_killed_process_is_simply_run_again(tmp_path: Path) -> None:
         settled(company, 6)
 
 
+def test_two_workers_at_once_post_and_tell_each_invoice_once(tmp_path: Path) -> None:
+    with payables(tmp_path) as company:
+        for number in range(8):
+            company.approved(f"Q{number}")
+        for match, system in ((QAD, "qad"), (TOLD, "servicenow")):
+            company.back.arm(system, match=match, action="apply_then_drop", count=2)
+            company.back.arm(system, match=match, action="delay", seconds=0.1, count=10)
+        workers = [_one_pass(company), _one_pass(company)]
+        for worker in workers:
+            _, said = worker.communicate(timeout=120)
+            assert worker.returncode == 0, said
+        settled(company, 8)
+
+
 def _told(company: Payables) -> list[str]:
     return [row["number"] for row in company.back.state("servicenow", "sn_shop_invoice") if row["erp_number"]]
 
 
-def _killed_once(company: Payables, seen: Callable[[], bool]) -> None:
-    settings, waited = company.back.settings, Event()
+def _one_pass(company: Payables) -> "subprocess.Popen[str]":
+    settings = company.back.settings
     command = [sys.executable, "-c", ONE_PASS, str(settings.home), str(company.back.folder), DAYS[0].isoformat(),
                settings.ledger_url]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _killed_once(company: Payables, seen: Callable[[], bool]) -> None:
+    waited = Event()
+    with _one_pass(company) as process:
         while process.poll() is None and not seen():
             waited.wait(0.05)
         assert process.poll() is None, process.stderr and process.stderr.read()
