@@ -83,9 +83,11 @@ def _no_ids(entity: str, tables: Tables) -> Sequence[str]:
 
 def _values(found: Found) -> Mapping[str, str]:
     """What stands in the books, by the names of the profile. Without a match nothing is matched, varies or is held."""
+    from st_pipelines.systems.servicenow.invoice_answers import ON_HOLD
+
     content, nothing = found.content, "0"
     matched, hold = content.get("matched", nothing), content.get("hold", nothing)
-    result = "On hold" if hold.strip("0.") else "Matched" if matched.strip("0.") else "Posted"
+    result = ON_HOLD if hold.strip("0.") else "Matched" if matched.strip("0.") else "Posted"
     return {
         "voucher": found.number, "posting_date": found.business_date.isoformat() if found.business_date else "",
         "result": result, "matched_amount": matched, "variance_amount": content.get("variance", nothing),

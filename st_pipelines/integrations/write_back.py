@@ -19,7 +19,7 @@ from st_pipelines.integrations.road import Flow, Mark, Marking, Note
 from st_pipelines.integrations.session import Session
 from st_pipelines.posting import told
 from st_pipelines.posting.context import RunContext
-from st_pipelines.posting.write_back import Answer, Question, Said, ask, mark_again, plan_marks, record
+from st_pipelines.posting.write_back import Answer, Question, Said, ask, look_again, mark_again, plan_marks, record
 from st_pipelines.systems.http.errors import SystemFault
 
 BLOCK = 50  # documents that are asked about together: as many as one list of ids takes
@@ -75,6 +75,8 @@ def write_back(session: Session, flow: Flow, days: Sequence[date], run_id: str, 
     for day in days:
         _find_fallen_back(session, marking, flow, day, context)
     client = session.source  # opened before any question is on record: a missing key leaves nothing unknown
+    if marking.values is not None:
+        look_again(session.engine, context, flow.name)
     plan_marks(session.engine, context, flow.name, flow.marks)
     while not done.stopped and (questions := ask(session.engine, context, flow.name, BLOCK)):
         answers = _asked(session, client, marking, flow, questions, done)

@@ -16,13 +16,14 @@ from sqlalchemy import Connection, Engine, bindparam, insert, text
 
 from st_pipelines.audit import trail
 from st_pipelines.database.batch import BatchUpdate
-from st_pipelines.database.engine import now_us
+from st_pipelines.database.engine import now_us, reading
 from st_pipelines.database.schema import write_back
 from st_pipelines.posting.context import RunContext, ledger_transaction
 from st_pipelines.posting.readback import DIFFERS
 
 STATES = ("due", "marked", "refused", "unknown")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 86_400, 7 * 86_400  # a refusal is cured by people, not by asking every run
+LOOK_AGAIN_S = 3_600
 _BATCH = 500
 
 # The posting that says how its document stands in the target now, where it was read back and is as planned.
@@ -53,6 +54,9 @@ FROM write_back w JOIN posting p ON p.posting_id = w.posting_id
 WHERE {_STANDS} AND w.state IN :states AND w.doc_key IN :keys""").bindparams(
     bindparam("states", expanding=True), bindparam("keys", expanding=True)
 )
+# Of a source that is told more than a number, a mark with a reason is not the last word: it may have moved on since.
+_moving = text(f"""SELECT w.doc_key FROM write_back w JOIN posting p ON p.posting_id = w.posting_id
+WHERE {_STANDS} AND w.state = 'marked' AND w.reason <> '' AND w.asked_at < :before ORDER BY w.doc_key""")
 _insert = insert(write_back)
 _ask = BatchUpdate(
     "UPDATE write_back SET state = 'unknown', reason = @reason, attempts = write_back.attempts + 1, asked_at = @now, "
@@ -189,6 +193,16 @@ def mark_again(engine: Engine, context: RunContext, flow: str, doc_keys: Collect
     they were marked before that. Gives how many."""
     return _due_again(engine, context, flow, doc_keys, ("marked",), recorded_at,
                       {"reason": "the source shows it as not exported any more"})  # fmt: skip
+
+
+def look_again(engine: Engine, context: RunContext, flow: str, pause_s: int = LOOK_AGAIN_S) -> int:
+    """For a source that is told what the target made of a document: marks that said something which may have changed
+    there since (a hold) are due again after a pause. Gives how many."""
+    of = {"integration": context.integration, "flow": flow}
+    with reading(engine) as connection:
+        before = now_us(connection) - pause_s * 1_000_000
+        keys = list(connection.execute(_moving, of | {"before": before}).scalars())
+    return _due_again(engine, context, flow, keys, ("marked",), None, {"reason": "what was told may have moved on"})
 
 
 def ask_again(engine: Engine, context: RunContext, flow: str, doc_keys: Collection[str], *, by: str, why: str) -> int:

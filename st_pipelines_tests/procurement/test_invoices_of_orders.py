@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from st_pipelines.posting import write_back
 from st_pipelines_tests.procurement.accounts_payable import MONTHS, Payables, amount, payables
 
 DRAFT = "10"  # as stored by the sandbox's instance
@@ -95,6 +96,25 @@ def test_a_price_that_differs_from_the_order_comes_back_as_variance(company: Pay
     row = company.invoice(made["sys_id"])
     assert Decimal(row["u_erp_variance_amount"]) == 2
     assert row["u_erp_status"] == ("On hold" if Decimal(row["u_erp_hold_amount"]) else "Matched")
+
+
+def test_a_hold_that_is_released_in_qad_is_told_an_hour_later(
+    company: Payables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = next(one for one in open_lines(company) if one["received"] >= 2)
+    made = invoiced(company, "G7", line, "2", unit_price=str(2 * Decimal(str(line["price"]))))
+    company.run()
+    row = company.invoice(made["sys_id"])
+    assert row["u_erp_status"] == "On hold" and Decimal(row["u_erp_hold_amount"]) > 0
+    company.back.act("qad", action="release_hold", reference="G7")
+    assert company.run()[1].told == 0, "not before its hour"
+    monkeypatch.setattr(write_back.look_again, "__defaults__", (0,))
+    company.run()
+    row = company.invoice(made["sys_id"])
+    assert row["u_erp_status"] == "Matched" and Decimal(row["u_erp_hold_amount"]) == 0
+    before = company.writes()
+    company.run()
+    assert company.writes() == before
 
 
 def test_an_invoice_in_another_currency_than_its_order_is_held(company: Payables) -> None:

@@ -53,6 +53,7 @@ class Procurement:
     def run(self, order: Mapping[str, Any]) -> list[Record]:
         known: dict[str, Callable[..., list[Record]]] = {
             "receive_due": self.receive_due, "receive": self.receive, "rename_supplier": self.rename_supplier,
+            "release_hold": self.release_hold,
         }  # fmt: skip
         arguments = dict(order)
         name = arguments.pop("action", None)
@@ -85,6 +86,13 @@ class Procurement:
         changed = {**before, "businessRelationName1": name[:36], "businessRelationName2": name[36:72]}
         stored = stamped(entity, changed, before, self._clock.iso())
         return [self._books.put("business_relations", entity.key_of(stored), stored)]
+
+    def release_hold(self, reference: str) -> list[Record]:
+        """Somebody looks at the supplier's invoices of this number and releases what is on hold of them."""
+        entity = self._served.entities["supplier_invoices"]
+        held = self._books.find("supplier_invoices", "supplierInvoiceReference", reference)
+        released = [stamped(entity, {**one, "holdAmountTC": Decimal(0)}, one, self._clock.iso()) for one in held]
+        return [self._books.put("supplier_invoices", entity.key_of(one), one) for one in released]
 
     def _live_until(self, day: date) -> list[Record]:
         for one in [one for one in self._books.all(_EXPECTED_ORDERS) if one["day"] <= day.isoformat()]:

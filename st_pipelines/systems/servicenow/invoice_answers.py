@@ -19,6 +19,7 @@ from st_pipelines.systems.servicenow.tables import get, same, update
 
 AT_ONCE = 50
 TOLD = ("voucher", "posting_date", "result", "matched_amount", "variance_amount", "hold_amount", "message")
+ON_HOLD = "On hold"
 _NO_ROW = "no row of it can be told"
 _LONGEST, _CUT = 1000, 40  # of a message; what a shorter column keeps of it at least
 
@@ -47,8 +48,10 @@ class InvoiceAnswers:
 
     def posted(self, answers: Mapping[str, Mapping[str, str]]) -> dict[str, Told]:
         """``answers``: by identity, values of ``TOLD``. Raises ``SystemFault`` where rows cannot be read: nothing was
-        written then."""
-        return self._tell(answers, lambda row, values: self._of_posted(row, values))
+        written then. One that is on hold says so in its reason: it may be released."""
+        told = self._tell(answers, lambda row, values: self._of_posted(row, values))
+        held = {one for one, values in answers.items() if values.get("result") == ON_HOLD}
+        return {one: Told(what.state, what.reason or (ON_HOLD if one in held else "")) for one, what in told.items()}
 
     def open(self, answers: Mapping[str, tuple[str, str]]) -> dict[str, Told]:
         """Not in the books: by identity (or ``ROW`` and a sys_id) ``waiting``, ``held`` or ``refused``, and why. One of
