@@ -122,6 +122,7 @@ def _answers(instance: Any) -> "InvoiceAnswers":
     from st_pipelines.systems.servicenow.invoice_answers import InvoiceAnswers
     from st_pipelines.systems.servicenow.procurement import Procurement
 
+    instance.ask(instance.profile.instance_name)  # no other one is told
     return InvoiceAnswers(Procurement(instance.client, instance.profile, instance.proof))
 
 

@@ -124,3 +124,19 @@ def test_a_number_that_the_column_would_cut_is_held_and_says_so(tmp_path: Path) 
         released = tenant.command.here(*release, "--json")
         assert released.code == 0, released
         everything_arrived_once(tenant)
+
+
+def test_imported_orders_that_go_out_again_are_named_and_nothing_comes_back_from_them(tmp_path: Path) -> None:
+    with pair(tmp_path) as tenant:
+        tenant.set(echo=True)
+        everything_arrived_once(tenant)
+        orders = len(tenant.out.state("qad", "purchase_orders"))
+        pinged = tenant.command.here("connections", "ping", "demo_sn", "--json")
+        assert pinged.code == 1
+        said = [one["fault"] for one in pinged.json["faults"]]
+        assert len(said) == 2, said
+        assert f"sn_spend_intg_outbound_purchase_order holds {orders} rows of what was imported from QAD" in said[0]
+        assert "switch off the subflow that fills sn_spend_intg_outbound_receipt" in said[1]
+        back = ("run", "--integration", "demo_servicenow_back", "--from", "2026-11-02", "--to", "2026-11-02", "--json")
+        assert tenant.command.here(*back).json["sent"] == 0
+        assert len(tenant.out.state("qad", "purchase_orders")) == orders
