@@ -12,7 +12,7 @@ import msgspec
 
 from st_pipelines.alignment.fields import Conflict, Owners, Settled, at_rest
 from st_pipelines.alignment.keys import TITLES
-from st_pipelines.alignment.links import Link
+from st_pipelines.alignment.link_rows import Link
 from st_pipelines.alignment.matching import Match
 from st_pipelines.documents.mapped import Hold, MappedDocument
 from st_pipelines.documents.parties import Party

@@ -111,7 +111,7 @@ def _as_text(value: object) -> object:
 # The faults that a user can meet, by name, so that reporting one does not load all rooms. The first match of the
 # exception's own class and its ancestors counts.
 _CODES: Mapping[str, int] = {
-    "st_pipelines.alignment.links.LinkRefused": WRONG,
+    "st_pipelines.alignment.link_rows.LinkRefused": WRONG,
     "st_pipelines.cli.output.CouldNotRun": FAILED,
     "st_pipelines.cli.output.Usage": WRONG,
     "st_pipelines.audit.high_water.LedgerRestored": FAILED,

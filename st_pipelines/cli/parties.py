@@ -9,7 +9,7 @@ from st_pipelines.cli import opened
 from st_pipelines.cli.output import CLEAN, OPEN, Answer, Usage, answering, table, text
 
 if TYPE_CHECKING:
-    from st_pipelines.alignment.links import Link
+    from st_pipelines.alignment.link_rows import Link
     from st_pipelines.integrations.registry import Integration
     from st_pipelines.posting.context import RunContext
 
@@ -33,7 +33,8 @@ def list_all(
     kind: Annotated[str, typer.Option("--kind", help="customer or vendor.")] = "",
 ) -> Answer:
     """List links and proposals; what waits for a person comes first."""
-    from st_pipelines.alignment.links import as_data, every
+    from st_pipelines.alignment.link_rows import as_data
+    from st_pipelines.alignment.links import every
     from st_pipelines.database.schema import LINK_STATES
 
     if state and state not in LINK_STATES:
@@ -57,7 +58,8 @@ def list_all(
 @answering
 def show(party: Annotated[str, typer.Argument(help="A party of either side.")], integration: Name = "") -> Answer:
     """Show everything that is known of one party: each link with both records side by side."""
-    from st_pipelines.alignment.links import as_data, every
+    from st_pipelines.alignment.link_rows import as_data
+    from st_pipelines.alignment.links import every
 
     with opened.ledger() as engine:
         book = opened.integration(integration).link_book
@@ -76,12 +78,12 @@ def show(party: Annotated[str, typer.Argument(help="A party of either side.")], 
 @answering
 def link(source: Source, other: Other, by: By, reason: Reason, integration: Name = "") -> Answer:
     """Say that two records are the same party; the next run uses the one that is there."""
-    from st_pipelines.alignment import links
+    from st_pipelines.alignment import decisions
 
     chosen = opened.integration(integration)
     with opened.ledger() as engine:
-        made = links.link(engine, _context(chosen, by), chosen.link_book, _role(source, other), source, other, by=by,
-                          reason=reason)  # fmt: skip
+        made = decisions.link(engine, _context(chosen, by), chosen.link_book, _role(source, other), source, other,
+                              by=by, reason=reason)  # fmt: skip
     return Answer({"link": made}, (text(f"{source} and {other} are linked; the next run goes on with them."),))
 
 
@@ -89,11 +91,11 @@ def link(source: Source, other: Other, by: By, reason: Reason, integration: Name
 @answering
 def separate(source: Source, other: Other, by: By, reason: Reason, integration: Name = "") -> Answer:
     """Say that two records are different parties; they are never proposed again."""
-    from st_pipelines.alignment import links
+    from st_pipelines.alignment import decisions
 
     chosen = opened.integration(integration)
     with opened.ledger() as engine:
-        made = links.separate(engine, _context(chosen, by), chosen.link_book, _role(source, other), source, other,
+        made = decisions.separate(engine, _context(chosen, by), chosen.link_book, _role(source, other), source, other,
                               by=by, reason=reason)  # fmt: skip
     return Answer({"link": made}, (text(f"{source} and {other} are told apart; the next run goes on."),))
 
@@ -102,12 +104,12 @@ def separate(source: Source, other: Other, by: By, reason: Reason, integration: 
 @answering
 def unlink(source: Source, by: By, reason: Reason, integration: Name = "") -> Answer:
     """End a party's link. What was posted stays posted; its next change waits until it is linked again."""
-    from st_pipelines.alignment import links
+    from st_pipelines.alignment import decisions
 
     chosen = opened.integration(integration)
     with opened.ledger() as engine:
-        ended = links.unlink(engine, _context(chosen, by), chosen.link_book, _role(source, source), source, by=by,
-                             reason=reason)  # fmt: skip
+        ended = decisions.unlink(engine, _context(chosen, by), chosen.link_book, _role(source, source), source, by=by,
+                                 reason=reason)  # fmt: skip
     return Answer({"link": ended}, (text(f"The link of {source} has ended."),))
 
 

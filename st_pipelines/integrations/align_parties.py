@@ -14,7 +14,7 @@ import msgspec
 from st_pipelines.alignment import ledger, links
 from st_pipelines.alignment.align import CONFLICT, AsLinked, Known, Linked, aligned, record_of
 from st_pipelines.alignment.fields import SOURCE, Owner, Owners, Settled, at_one, at_rest, moved, settle
-from st_pipelines.alignment.links import Link
+from st_pipelines.alignment.link_rows import CREATED, CREATED_BACK, PROPOSED, Link
 from st_pipelines.alignment.matching import Findings, match
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import FIELDS, Party
@@ -88,7 +88,7 @@ def _known(session: Session, flow: Flow, records: dict[str, PartyRecord], owners
     in_hand = ledger.in_hand(session.engine, name, records)
     loose = {key for key in records if key not in live and key in in_hand}
     unlinked = {row.source_id for row in links.every(session.engine, book, role, ("ended",))
-                if row.how != links.PROPOSED} if loose else set()  # fmt: skip
+                if row.how != PROPOSED} if loose else set()  # fmt: skip
     ended = loose & unlinked
     new = [record for key, record in records.items() if key not in live and key not in in_hand and record.is_active]
     known = Known(ended=ended)
@@ -224,7 +224,7 @@ def standing(session: Session, role: str) -> Standing:
     how = Counter(one.how for one in every if one.state == "linked")
     flow = next((flow.name for flow in session.road.flows if flow.aligns and flow.aligns[0] == role), "")
     held = ledger.held_for_alignment(session.engine, session.integration.name, flow)
-    made = how.pop(links.CREATED, 0), how.pop(links.CREATED_BACK, 0)
+    made = how.pop(CREATED, 0), how.pop(CREATED_BACK, 0)
     return Standing(
         how.total(), *made, sum(one.state == "separate" for one in every),
         [_waiting(one) for one in every if one.state == "proposed"],

@@ -17,7 +17,7 @@ import msgspec
 from st_pipelines.alignment import ledger, links
 from st_pipelines.alignment.align import Known, Linked, aligned
 from st_pipelines.alignment.fields import TARGET, Conflict, Owner, Settled, at_one, settle
-from st_pipelines.alignment.links import CREATED_BACK, Link
+from st_pipelines.alignment.link_rows import CREATED_BACK, Link
 from st_pipelines.alignment.matching import Findings, Match, match
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import FIELDS, Party

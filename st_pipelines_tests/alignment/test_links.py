@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from st_pipelines.alignment import links
-from st_pipelines.alignment.links import LinkRefused
+from st_pipelines.alignment import decisions, links
+from st_pipelines.alignment.link_rows import LinkRefused
 from st_pipelines.alignment.matching import Match
 from st_pipelines.audit.verify import verify
 from st_pipelines.posting.context import RunContext
@@ -18,7 +18,9 @@ DECIDED = {"by": "Ann", "reason": "called them"}
 
 
 def link(engine: Engine, one: int, other: int) -> int:
-    return links.link(engine, CONTEXT, "demo", "customer", source(one).reference, target(other).reference, **DECIDED)
+    return decisions.link(
+        engine, CONTEXT, "demo", "customer", source(one).reference, target(other).reference, **DECIDED
+    )
 
 
 def live(engine: Engine) -> dict[str, str]:
@@ -75,7 +77,7 @@ def test_a_choice_ends_the_other_proposals(engine: Engine) -> None:
 
 
 def test_a_rule_never_overrules_a_person(engine: Engine) -> None:
-    links.separate(engine, CONTEXT, "demo", "customer", source(1).reference, target(1).reference, **DECIDED)
+    decisions.separate(engine, CONTEXT, "demo", "customer", source(1).reference, target(1).reference, **DECIDED)
     links.record_found(engine, CONTEXT, "demo", "customer", [Match(source(1), target(1), ("email",))], [])
     assert [row.state for row in links.every(engine, "demo")] == ["separate"]
 
@@ -88,7 +90,7 @@ def test_a_rule_that_comes_late_only_proposes(engine: Engine) -> None:
 
 def test_an_ended_link_can_be_made_again(engine: Engine) -> None:
     link(engine, 1, 1)
-    links.unlink(engine, CONTEXT, "demo", "customer", source(1).reference, **DECIDED)
+    decisions.unlink(engine, CONTEXT, "demo", "customer", source(1).reference, **DECIDED)
     assert live(engine) == {}
     link(engine, 1, 2)
     link(engine, 2, 1)
@@ -97,7 +99,7 @@ def test_an_ended_link_can_be_made_again(engine: Engine) -> None:
 
 def test_a_decision_needs_a_name_and_a_reason(engine: Engine) -> None:
     with pytest.raises(LinkRefused, match="name"):
-        links.link(engine, CONTEXT, "demo", "customer", "a", "b", by=" ", reason="x")
+        decisions.link(engine, CONTEXT, "demo", "customer", "a", "b", by=" ", reason="x")
 
 
 def test_every_change_has_its_event(engine: Engine) -> None:
@@ -106,7 +108,7 @@ def test_every_change_has_its_event(engine: Engine) -> None:
     made = link(engine, 1, 1)
     links.record_agreed(engine, CONTEXT, {made: {"email.source": "a"}})
     links.record_agreed(engine, CONTEXT, {made: {"email.source": "a"}})  # nothing new: no event
-    links.unlink(engine, CONTEXT, "demo", "customer", source(1).reference, **DECIDED)
+    decisions.unlink(engine, CONTEXT, "demo", "customer", source(1).reference, **DECIDED)
     with engine.connect() as connection:
         events = connection.execute(text("SELECT event FROM audit_event ORDER BY n")).scalars().all()
     assert verify(engine).ok

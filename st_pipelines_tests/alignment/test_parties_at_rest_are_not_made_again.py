@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from st_pipelines.alignment import links
+from st_pipelines.alignment import decisions, links
 from st_pipelines.documents.parties import Party
 from st_pipelines.integrations import post_days
 from st_pipelines.integrations.align_parties import align, stopped_before
@@ -125,7 +125,7 @@ def test_who_waits_is_who_is_held(company: Company) -> None:
 def test_a_link_that_a_person_made_is_planned(company: Company) -> None:
     party = reference("two_candidates")
     assert standing(company, party) == ["held"]
-    decide(company, links.link, party, "QAD:CUST:customer:F00024")
+    decide(company, decisions.link, party, "QAD:CUST:customer:F00024")
     assert waits(company, party)  # what the record has there was never looked at
     assert first(company) == first_of(company, party)
     company.post(MONTH, FLOWS)
@@ -137,7 +137,7 @@ def test_a_link_that_a_person_made_is_planned(company: Company) -> None:
 def test_a_proposal_that_a_person_settled_is_planned(company: Company) -> None:
     party = reference("looks_alike")
     assert standing(company, party) == ["held"]
-    decide(company, links.separate, party, "QAD:CUST:customer:F00006")
+    decide(company, decisions.separate, party, "QAD:CUST:customer:F00006")
     company.post(MONTH, FLOWS)
     assert standing(company, party) == ["posted"]
     rest(company)
@@ -158,12 +158,12 @@ def test_a_changed_record_of_the_target_frees_who_waited_for_it(company: Company
 
 def test_an_ended_link_is_planned(company: Company) -> None:
     party = reference("same_email")
-    decide(company, links.unlink, party)
+    decide(company, decisions.unlink, party)
     assert first(company) <= first_of(company, party)
     company.post(MONTH, FLOWS)
     assert company.held()[party][0] == "party.link_ended"
     rest(company)
-    decide(company, links.link, party, "QAD:CUST:customer:F00002")
+    decide(company, decisions.link, party, "QAD:CUST:customer:F00002")
     assert first(company) == first_of(company, party)
     rest(company)
 
