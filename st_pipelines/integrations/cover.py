@@ -25,13 +25,16 @@ def look_for_goods(session: Session, context: RunContext) -> CoverSummary:
 
 
 def in_turn(session: Session, flow: Flow, context: RunContext, send: Callable[[], PostSummary]) -> PostSummary:
-    """Looks and sends; again, while documents stood behind one of the same order line and are covered now."""
+    """Looks and sends; again, while documents stand behind others of the same order line and these get out of the way.
+    What does not (a throttle, an outcome that stays unknown) leaves the rest to the next run."""
     if not flow.takes_goods:
         return send()
-    look, summary = look_for_goods(session, context), send()
-    while look.behind and not summary.stopped:
+    look = look_for_goods(session, context)
+    last = summary = send()
+    while look.behind and not summary.stopped and (last.posted or last.rejected or last.held_now):
         look = look_for_goods(session, context)
         if not look.covered:
             break
-        summary = summary.then(send())
+        last = send()
+        summary = summary.then(last)
     return summary

@@ -37,6 +37,8 @@ SELECT p.posting_id, p.doc_key, p.company, p.business_date, p.state, p.fence, p.
   CASE WHEN p.body_sha256 IS NULL THEN 0 ELSE 1 END AS frozen,
   CASE WHEN EXISTS (SELECT 1 FROM posting q WHERE q.integration = p.integration AND q.doc_key = p.doc_key
     AND q.seq < p.seq AND q.state NOT IN ('posted', 'rejected', 'superseded')) THEN 1 ELSE 0 END AS behind,
+  (SELECT min(o.needs) FROM posting_need o WHERE o.posting_id = p.posting_id AND o.satisfied_at IS NULL
+    AND o.needs <> w.needs) AS waits_for,
   CASE WHEN p.state = 'held' AND EXISTS (SELECT 1 FROM audit_event e WHERE e.posting_id = p.posting_id
     AND e.event IN ('unknown', 'lease_ended')) THEN 1 ELSE 0 END AS doubtful
 FROM posting p JOIN posting_need w ON w.posting_id = p.posting_id AND w.needs = p.doc_key || :covered
@@ -191,9 +193,9 @@ def _verdict(row: Row[Any], document: MappedDocument, goods: Mapping[Place, Good
     an order line one invoice goes at a time: a body names receivers as they are when it is built, and two that are
     built before either was matched would name the same ones."""
     places = _places(row.company, document)
-    if row.state == "held" or row.behind:
-        why = "it is held" if row.state == "held" else "an earlier posting of it is not done"
-        return _Fact(cover_key(row.doc_key), False, f"{why}, so it takes no goods")
+    stopped = _stopped(row)
+    if stopped:
+        return _Fact(cover_key(row.doc_key), False, f"{stopped}, so it takes no goods")
     unread = [str(key) for company, key in places if (company, key) not in goods]
     if unread or not places:
         detail = f"{', '.join(unread) or 'its goods'}: not looked at yet" if places else "it names no order line"
@@ -211,6 +213,15 @@ def _verdict(row: Row[Any], document: MappedDocument, goods: Mapping[Place, Good
         taken.update(places)
         on_its_way.update(places)
     return _Fact(cover_key(row.doc_key), covered, "; ".join(said))
+
+
+def _stopped(row: Row[Any]) -> str:
+    """Why it cannot go out whatever its goods; others must not wait for it then."""
+    if row.state == "held":
+        return "it is held"
+    if row.behind:
+        return "an earlier posting of it is not done"
+    return f"it waits for {row.waits_for} too" if row.waits_for else ""
 
 
 def _sentence(key: OrderLineKey, pieces: Decimal, there: Goods, others: Decimal, missing: Decimal) -> str:

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, text
 
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.integrations.cover import in_turn
+from st_pipelines.integrations.qad import TARGET
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.cover import CoverSummary, evaluate, settle, wanted
 from st_pipelines.posting.holds import list_holds
@@ -353,3 +356,34 @@ def test_a_posted_match_is_left_to_a_person_when_its_source_is_voided_or_changed
                     ("2", "create", "changed_after_posting")}  # fmt: skip
     (said,) = [hold.reason for hold in list_holds(here.engine, INTEGRATION) if hold.code == "cannot_render"]
     assert "a person undoes or credits the match in QAD" in said
+
+
+def test_one_that_waits_for_something_else_too_keeps_nobody_from_the_goods(here: Company) -> None:
+    order = here.house.order()
+    here.house.receive(order, 5)
+    first = here.house.take(1, (order, 1, "5", "3.00"))
+    here.plan(changed(first, needs=(*first.needs, "SN:demo:vendor:7")), here.house.take(2, (order, 1, "5", "3.00")))
+    assert here.run().posted == 1 and here.vouchers() == ["INV-2"]
+    assert "its goods are not all there: it waits for SN:demo:vendor:7 too, so it takes no goods" in {
+        wait.reason.why for wait in waits(here.engine, INTEGRATION)
+    }
+
+
+def test_invoices_of_one_order_line_go_in_turn_until_one_stays(here: Company) -> None:
+    order = here.house.order()
+    here.house.receive(order, 9)
+    here.plan(*[here.house.take(number, (order, 1, "3", "3.00")) for number in (1, 2, 3)])
+    session = SimpleNamespace(
+        engine=here.engine, target=here.tenant.target, target_client=here.tenant.client,
+        road=SimpleNamespace(target=TARGET), integration=SimpleNamespace(target=SimpleNamespace(connection="qad")),
+    )  # fmt: skip
+    calls: list[int] = []
+
+    def send() -> PostSummary:
+        calls.append(len(here.vouchers()))
+        return here.send()
+
+    flow = cast(Any, SimpleNamespace(takes_goods=True))
+    assert in_turn(cast(Any, session), flow, CONTEXT, lambda: PostSummary()).posted == 0, "and it ends"
+    summary = in_turn(cast(Any, session), flow, CONTEXT, send)
+    assert (summary.posted, calls, here.matched()) == (3, [0, 1, 2], [9])
