@@ -152,6 +152,18 @@ def test_what_is_canceled_after_the_posting_is_held_and_never_deleted(company: P
     assert len(company.booked("X1")) == 1
 
 
+def test_what_is_reopened_after_the_posting_is_held(company: Payables) -> None:
+    made = company.approved("X3")
+    company.run()
+    company.act("set_fields", table="sn_shop_invoice", sys_id=made["sys_id"], fields={"state": "10"})  # draft
+    company.run()
+    ((code, reason),) = held_of(company, "X3")
+    assert code == "not_postable_after_posting" and f"Reopened in ServiceNow ({made['number']})" in reason
+    company.act("approve_invoice", invoice=made["sys_id"])
+    company.run()
+    assert not held_of(company, "X3") and len(company.booked("X3")) == 1
+
+
 def test_what_was_canceled_before_it_was_read_is_nothing(company: Payables) -> None:
     made = company.approved("X2")
     company.act("reject_invoice", invoice=made["sys_id"], reason="no")

@@ -212,7 +212,7 @@ class InvoiceDays:
         return {
             "id": str(row.get("sys_id")), "modified_on": _moment(row), "number": text(row, "number"),
             "identity": self._rows.identity(row), "state": word,
-            "shown_state": self._rows.table.label("state", word), "kind": self._rows.kind(row),
+            "shown_state": self._rows.table.choices["state"].get(word, "Reopened"), "kind": self._rows.kind(row),
             "supplier": text(row, "supplier"), "supplier_invoice_number": text(row, "supplier_invoice_number"),
         }  # fmt: skip
 

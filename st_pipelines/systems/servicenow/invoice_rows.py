@@ -13,7 +13,7 @@ from st_pipelines.systems.servicenow.choices import values_of
 from st_pipelines.systems.servicenow.keyset import Window
 from st_pipelines.systems.servicenow.procurement import Procurement
 from st_pipelines.systems.servicenow.profile import ProfileFault, Table
-from st_pipelines.systems.servicenow.query import AnyOf, all_of, equals, one_of, query, starts_with
+from st_pipelines.systems.servicenow.query import AnyOf, all_of, equals, is_not_empty, one_of, query, starts_with
 from st_pipelines.systems.servicenow.tables import select
 from st_pipelines.systems.servicenow.values import UnreadableValue, stored
 
@@ -21,6 +21,7 @@ AT_ONCE = 50  # numbers or ids in one question
 _MOST = 10_000
 _EVER, _AHEAD = datetime(1970, 1, 1, tzinfo=UTC), timedelta(hours=1)
 WATCHED = ("approved", "pending_payment", "paid", "canceled", "rejected", "new", "in_process", "processed", "failed")
+REOPENED = "reopened"  # any other state of a row that carries a voucher
 GONE = "gone"  # instead of a state: no row of the invoice is in any of these
 LIVE = ("approved", "pending_payment", "paid", "new", "in_process", "processed")  # stands, or is to stand, in the books
 
@@ -38,7 +39,9 @@ class InvoiceRows:
         self._of, self._client = procurement, procurement.proof.client
         table = procurement.invoices.table
         procurement.proof.learn([table.table, procurement.invoice_lines.table.table])
-        self._reader = procurement.invoices.reader(["state", "supplier_invoice_number"])
+        voucher = table.columns.get("voucher", "")
+        told = ["voucher"] if voucher and "." not in voucher else []
+        self._reader = procurement.invoices.reader(["state", "supplier_invoice_number", *told])
         column = table.column("state")
         words = {label: word for word, label in table.choices.get("state", {}).items() if word in WATCHED}
         if not words:
@@ -46,11 +49,11 @@ class InvoiceRows:
         values = values_of(procurement.proof, table.table, column, words, procurement.profile.language)
         self.values = {value: words[label] for label, value in values.items()}
         self._watched = one_of(self._reader.columns[column], list(self.values))
+        self._watched += tuple(is_not_empty(self._reader.columns[voucher]) for _ in told)
 
     def modified(self, window: Window) -> Iterator[list[Row]]:
         """Those whose header was last modified in the window."""
-        for page in self._reader.window(window, all_of(self._watched)):
-            yield page.rows
+        yield from self._pages(window)
 
     def by_sys_id(self, ids: Sequence[str]) -> Iterator[list[Row]]:
         key = self._reader.columns["sys_id"]
@@ -101,7 +104,8 @@ class InvoiceRows:
 
     def word(self, row: Row) -> str:
         """Our word for its state."""
-        return self.values.get(self.text(row, "state"), "")
+        other = REOPENED if self.text(row, "voucher") else ""
+        return self.values.get(self.text(row, "state"), other)
 
     def text(self, row: Row, name: str) -> str:
         column = self.table.columns.get(name)
@@ -123,12 +127,19 @@ class InvoiceRows:
         """Rows of one question, and whether these are all that there are, readable or not."""
         asked = query(all_of(self._watched, choice))
         answer = select(self._client, self.table.table, asked, self._of.invoices.shown, limit=_MOST)
-        return answer.rows, answer.total is not None and answer.total == len(answer.rows)
+        whole = answer.total is not None and answer.total == len(answer.rows)
+        return [row for row in answer.rows if self.word(row)], whole
 
     def _all(self, choice: AnyOf) -> Iterator[list[Row]]:
         end = self._client.now(self.table.table) + _AHEAD  # what was saved in this very second is among them
-        for page in self._reader.window(Window.between(_EVER, end), all_of(self._watched, choice)):
-            yield page.rows
+        yield from self._pages(Window.between(_EVER, end), choice)
+
+    def _pages(self, window: Window, *choice: AnyOf) -> Iterator[list[Row]]:
+        """Without rows in another state that came all the same: a condition on a column that may not be filtered by is
+        dropped."""
+        for page in self._reader.window(window, all_of(self._watched, *choice)):
+            if rows := [row for row in page.rows if self.word(row)]:
+                yield rows
 
     def _require_asked(self, rows: Sequence[Row], asked: Sequence[str]) -> None:
         """An instance compares without regard to case and blanks; anything farther away was not asked for."""
