@@ -6,9 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from st_pipelines.assets.posted import posted_asset
+from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.goods_report import goods_report
+from st_pipelines.integrations.registry import load_integration
+from st_pipelines.integrations.roads import road_of
 from st_pipelines.posting.waiting import waits
 from st_pipelines_tests.procurement.accounts_payable import DAYS, Payables, amount, payables
 
@@ -104,3 +109,34 @@ def test_two_invoices_compete_for_the_same_goods_and_one_waits(company: Payables
     company.run()
     assert len(company.booked("G-3")) == len(company.booked("G-4")) == 1
     assert all(amount(row) > Decimal(0) for row in company.booked())
+
+
+def test_dagster_shows_waits_and_rate_and_warns_of_what_waits_too_long(
+    company: Payables, lines: tuple[str, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, line, pieces = lines
+    approved(company, "G-9", order, line, pieces)
+    company.post()
+    settings = company.back.settings
+    for name, value in (
+        ("HOME", settings.home),
+        ("MAPPINGS", settings.mappings),
+        ("DATABASE_URL", settings.ledger_url),
+    ):
+        monkeypatch.setenv(f"ST_PIPELINES_{name}", str(value))
+    path = company.back.folder / "integration.yaml"
+    path.write_text(path.read_text().replace("longest_wait_hours: 168", "longest_wait_hours: 0"))
+    integration = load_integration(company.back.folder)
+    assert integration.options.longest_wait_hours == 0
+    posted = posted_asset(integration, road_of(integration).flow("supplier_invoices"))
+    key = dg.AssetKey(["demo_servicenow_back", "posted", "supplier_invoices"])
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([posted], partition_key=DAYS[0].isoformat(), instance=instance,
+                                resources={"sessions": Sessions()})  # fmt: skip
+        assert result.success
+        (made,) = [event.materialization for event in result.get_asset_materialization_events()]
+    assert made.metadata["waiting_under_1_day"].value == 1 and made.metadata["waiting_over_7_days"].value == 0
+    assert made.metadata["first_try_match_rate_so_far"].value == 100.0
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "goods_come_in_time"]
+    assert (check.passed, check.severity, check.asset_key) == (False, dg.AssetCheckSeverity.WARN, key)
+    assert f"order {order} line {line}: {pieces} invoiced, 0 received" in (check.description or "")
