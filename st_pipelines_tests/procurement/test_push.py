@@ -13,16 +13,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import dagster as dg
 import httpx
 import pytest
 from sqlalchemy import select
 
+from st_pipelines.assets.events import events_asset, events_job, events_sensor
+from st_pipelines.assets.resources import Sessions
 from st_pipelines.cli.demo_company import WEBHOOK_KEY
 from st_pipelines.credentials.secret import Secret
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import inbox_event
 from st_pipelines.inbox.pending import postpone
 from st_pipelines.integrations.events import Drained, drain
+from st_pipelines.integrations.registry import load_integration
+from st_pipelines.integrations.roads import road_of
 from st_pipelines.systems.servicenow.hints import read_hint
 from st_pipelines_tests.cli.command import COMMAND
 from st_pipelines_tests.procurement.accounts_payable import Payables, payables
@@ -170,6 +175,29 @@ def test_an_invoice_that_is_not_there_or_not_approved_is_looked_for_again_and_gi
     assert first.settled == Counter(postponed=1)
     assert [one.settled for one in more if one.deliveries] == [Counter(ignored=1)]
     assert any("does not exist at the source" in reason for reason in first.reasons)
+
+
+def test_the_sensor_asks_for_a_run_and_its_asset_posts(told: Payables, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = str(told.back.home)
+    monkeypatch.setenv("ST_PIPELINES_HOME", home)
+    monkeypatch.setenv("ST_PIPELINES_MAPPINGS", f"{home}/mappings")
+    integration = load_integration(told.back.folder)
+    job, flows = events_job(integration), list(road_of(integration).flows)
+    sensor = events_sensor(integration, job)
+    defs = dg.Definitions(
+        assets=[events_asset(integration, flows)], jobs=[job], sensors=[sensor], resources={"sessions": Sessions()},
+        executor=dg.in_process_executor,
+    )  # fmt: skip
+    told.approved("P-6001")
+    assert answers(told)[-1] == "200"
+    with dg.instance_for_test() as instance:
+        asked = sensor.evaluate_tick(dg.build_sensor_context(instance, definitions=defs))
+        assert len(asked.run_requests or ()) == 1
+        ran = defs.resolve_job_def(job.name).execute_in_process(instance=instance)
+        assert ran.success
+        checks = {one.check_name: one.passed for one in ran.get_asset_check_evaluations()}
+    assert len(told.booked("P-6001")) == 1
+    assert checks["books_hold_what_was_planned"] and checks["variance_is_zero"], checks
 
 
 @pytest.mark.parametrize(
