@@ -95,9 +95,12 @@ class Buyer:
         return list(json.loads(answer.text, parse_float=Decimal)["records"])
 
     def writes(self, system: str) -> int:
-        log = httpx.get(f"{self.origin(system)}/_sandbox/log", params={"limit": 100_000}).json()
-        rows = log if isinstance(log, list) else log.get("requests") or log.get("log") or log["rows"]
-        return sum(one["method"] == "POST" and "/import/" in one["path"] for one in rows)
+        return sum(one["method"] == "POST" and "/import/" in one["path"] for one in self.log(system))
+
+    def log(self, system: str) -> list[dict[str, Any]]:
+        """Every request that the sandbox saw."""
+        seen = httpx.get(f"{self.origin(system)}/_sandbox/log", params={"limit": 100_000}).json()
+        return list(seen["requests"])
 
     def act(self, system: str, **order: Any) -> Any:
         answer = httpx.post(f"{self.origin(system)}/_sandbox/business", json=order)
