@@ -24,10 +24,10 @@ def steps_of(definitions: dg.Definitions, job: str) -> int:
 
 
 def before_days(definitions: dg.Definitions, integration: str) -> list[str]:
-    """The jobs that come before the days: the codes that documents name are read, and brought to one where the
-    integration wants that."""
+    """The jobs that come before the days: codes are brought to one where the integration wants that, then those that
+    documents are joined with are read."""
     there = definitions.get_repository_def().job_names
-    return [job for job in (f"{integration}_reference", f"{integration}_codes") if job in there]
+    return [job for job in (f"{integration}_codes", f"{integration}_reference") if job in there]
 
 
 def prepare_home(home: Path, template: Path) -> Path:

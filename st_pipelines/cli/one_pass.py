@@ -1,4 +1,4 @@
-"""One pass over some days without Dagster: reference, extract, map, align codes, post, and tell the source what stands.
+"""One pass over some days without Dagster: align codes, reference, extract, map, post, and tell the source what stands.
 
 Invariant: the same functions as the Dagster assets call, in the same order: what is named is read after what names it,
 masters are posted before documents.
@@ -67,7 +67,11 @@ def read_days(session: Session, flows: Sequence[Flow], days: Sequence[date], run
 
 
 def align(session: Session, run_id: str, actor: str, say: Say) -> list[CodesDone]:
-    """Brings the lists of codes to one that the integration names, before documents name the codes."""
+    """Brings the lists of codes to one that the integration names, before documents are joined with them.
+
+    Raises ``MappingErrors``, ``BrokenProfile`` or ``BrokenIntegration`` before any system is asked."""
+    _ = session.mapping
+    session.require_agreement()
     done = []
     for name in session.integration.codes:
         say(f"aligning {name}")

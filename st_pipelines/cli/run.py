@@ -46,8 +46,8 @@ def run(first: First, last: Last = "", integration: Integration = "", flow: Flow
     days = _days(first, last)
     with opened.session(opened.integration(integration).name) as session:
         flows, run_id = _flows(session, flow), f"cli-{uuid4().hex[:12]}"
-        read_days(session, flows, days, run_id, _say)
         codes = [] if flow else align(session, run_id, actor(), _say)
+        read_days(session, flows, days, run_id, _say)
         done = post(session, flows, days, run_id, actor(), _say)
         told = tell(session, flows, days, run_id, actor(), _say)
         return _ran(session, done, told, run_id, codes)

@@ -12,7 +12,12 @@ import msgspec
 # What of a code has an owner of its own, where two systems keep it.
 FIELDS = ("name", "active")
 # How a list of codes is called in integration.yaml -> the kind of its documents.
-KINDS = {"payment_terms": "payment_term", "cost_centers": "cost_center", "gl_accounts": "gl_account"}
+KINDS = {
+    "legal_entities": "legal_entity",
+    "payment_terms": "payment_term",
+    "cost_centers": "cost_center",
+    "gl_accounts": "gl_account",
+}
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="code"):

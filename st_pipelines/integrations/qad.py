@@ -286,7 +286,7 @@ def _code_key(integration: Integration, kind: str, code: str) -> str:
 
 
 CODES = CodeSide(
-    _read_codes, _code_key, _as_target, lists=("payment_terms", "cost_centers", "gl_accounts"),
+    _read_codes, _code_key, _as_target, lists=("legal_entities", "payment_terms", "cost_centers", "gl_accounts"),
     takes=("cost_centers", "gl_accounts"),
 )  # fmt: skip
 

@@ -200,7 +200,7 @@ class Schedules(_Strict):
     reference: str = "0 5 * * *"
     period: str = "0 6 * * *"
     parties: str = "45 6-20 * * *"
-    codes: str = "5 * * * *"
+    codes: str = "50 * * * *"
     groups: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,30}$")], FlowGroup] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -225,7 +225,7 @@ class IntegrationFile(_Strict):
     schedules: Schedules = Schedules()
     events: Events = Events()
     parties: Parties | None = Field(default=None, description="absent: every party of the source is made in the target")
-    codes: dict[Literal["payment_terms", "cost_centers", "gl_accounts"], CodeRules] = Field(
+    codes: dict[Literal["legal_entities", "payment_terms", "cost_centers", "gl_accounts"], CodeRules] = Field(
         default_factory=dict, description="lists of codes that both systems keep, and who has the say of them"
     )
 

@@ -121,7 +121,7 @@ def _code_key(integration: Integration, kind: str, code: str) -> str:
     return doc_key("SN", integration.target.companies[0], kind, fitting(coded(code)))
 
 
-_LISTS = ("payment_terms", "cost_centers", "gl_accounts")
+_LISTS = ("legal_entities", "payment_terms", "cost_centers", "gl_accounts")
 CODES = CodeSide(_read_codes, _code_key, _as_target, lists=_LISTS, takes=_LISTS)
 
 TARGET = TargetSide(

@@ -76,8 +76,8 @@ class Buyer:
     def run(self, days: Sequence[date] = LIFE, *, codes_first: bool = True) -> Pass:
         with self.session() as session:
             flows, run_id = chosen_flows(session, ()), str(uuid4())
-            read_days(session, flows, days, run_id, lambda _: None)
             codes = align(session, run_id, "tests", lambda _: None) if codes_first else []
+            read_days(session, flows, days, run_id, lambda _: None)
             done = post(session, flows, days, run_id, "tests", lambda _: None)
             return replace(done, sent=done.sent + sum(one.sent + one.sent_back for one in codes))
 

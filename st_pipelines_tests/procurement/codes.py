@@ -11,11 +11,13 @@ import httpx
 from st_pipelines.integrations.align_codes import CodesDone, align_codes
 from st_pipelines_tests.procurement.buyer import Buyer
 
-LISTS = ("payment_terms", "cost_centers", "gl_accounts")
+LISTS = ("legal_entities", "payment_terms", "cost_centers", "gl_accounts")
 _QAD = {"cost_centers": ("cost_centres", "costCentreCode"), "gl_accounts": ("gl_accounts", "glCode"),
-        "payment_terms": ("credit_terms", "creditTermsCode")}  # fmt: skip
+        "payment_terms": ("credit_terms", "creditTermsCode"),
+        "legal_entities": ("workspaces", "entityCode")}  # fmt: skip
 _SN = {"cost_centers": ("cmn_cost_center", "code", "name"), "gl_accounts": ("sn_fin_gl_account", "number",
-       "account_name"), "payment_terms": ("sn_shop_payment_term", "payment_term", "name")}  # fmt: skip
+       "account_name"), "payment_terms": ("sn_shop_payment_term", "payment_term", "name"),
+       "legal_entities": ("sn_fin_legal_entity", "erp_company_code", "name")}  # fmt: skip
 Held = dict[str, tuple[str, bool]]  # code to name and whether it is in use
 
 
@@ -27,7 +29,8 @@ def aligned(company: Buyer, *names: str) -> dict[str, CodesDone]:
 
 def in_qad(company: Buyer, name: str) -> Held:
     entity, key = _QAD[name]
-    return {row[key]: (row["description"], row["isActive"]) for row in company.state("qad", entity)}
+    return {row[key]: (row["description"], row.get("isActive", True)) for row in company.state("qad", entity)
+            if row.get("domainCode", "10USA") == "10USA"}  # fmt: skip
 
 
 def in_servicenow(company: Buyer, name: str) -> Held:

@@ -1,11 +1,13 @@
 """Cost centers, GL accounts and payment terms of both systems become one list, and then rest."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
+from st_pipelines.cli.one_pass import days_between
 from st_pipelines_tests.procurement.buyer import Buyer, buyer
 from st_pipelines_tests.procurement.codes import LISTS, aligned, in_qad, in_servicenow, keep, put, rows, writes
 
@@ -26,8 +28,18 @@ def test_every_code_arrives_with_its_name_and_whether_it_is_in_use(done: Buyer, 
 def test_two_more_rounds_write_nothing(done: Buyer) -> None:
     before = writes(done)
     for _ in range(2):
-        assert [(one.sent, one.sent_back, one.differences) for one in aligned(done).values()] == [(0, 0, [])] * 3
+        assert [(one.sent, one.sent_back, one.differences) for one in aligned(done).values()] == [(0, 0, [])] * 4
     assert writes(done) == before
+
+
+def test_a_legal_entity_that_servicenow_lacks_is_made_there_and_orders_of_its_site_go_out(tmp_path: Path) -> None:
+    with buyer(tmp_path) as company:
+        there = next(row for row in rows(company, "legal_entities") if row["erp_company_code"] == "20USACO")
+        company.act("servicenow", action="delete", table="sn_fin_legal_entity", sys_id=there["sys_id"])
+        assert not company.run(days_between(date(2026, 9, 1), date(2026, 9, 30))).stopped
+        assert in_servicenow(company, "legal_entities") == in_qad(company, "legal_entities")
+        orders = {row["legal_entity"] for row in company.state("servicenow", "sn_shop_purchase_order")}
+        assert orders == {row["sys_id"] for row in rows(company, "legal_entities")}
 
 
 # ------------------------------------------------------------------- what people do in QAD, which owns what is in use

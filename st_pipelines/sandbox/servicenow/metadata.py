@@ -104,7 +104,7 @@ def _dictionary(
     return {
         "sys_id": key("dictionary", table, element), "name": table, "element": element, "column_label": label,
         "internal_type": kind, "reference": target, "max_length": length or "255", "active": "true",
-        "default_value": "", "read_only": "false",
+        "default_value": "true" if element == "active" else "", "read_only": "false",
         **{one: "true" if one in flags else "false" for one in sorted(_FLAGS)},
     }  # fmt: skip
 

@@ -1,5 +1,5 @@
-"""Cost centres, GL accounts and credit terms as QAD keeps them. Invariant: a code is found by the code itself within
-its shared set; an update starts from QAD's whole record with its concurrency hash, and nothing is ever deleted.
+"""Cost centres, GL accounts, credit terms and entities as QAD keeps them. Invariant: a code is found by the code itself
+within its shared set; an update starts from QAD's whole record with its concurrency hash, and nothing is ever deleted.
 """
 
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from st_pipelines.documents.codes import Code, CodeRecord
 from st_pipelines.documents.keys import codes_of
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting.target import CannotRender, Found
-from st_pipelines.systems.qad.answers import Record, UntrustedAnswer, flag
+from st_pipelines.systems.qad.answers import Record, UntrustedAnswer, flag, read_records
 from st_pipelines.systems.qad.bodies import Rendering, keys_of, master_differences, number, target_id
 from st_pipelines.systems.qad.changes import domains
 from st_pipelines.systems.qad.client import QadClient
 from st_pipelines.systems.qad.company import Company
 from st_pipelines.systems.qad.lists import rows
 from st_pipelines.systems.qad.lookups import by_values
-from st_pipelines.systems.qad.profile import CODE_ENTITY_OF_KIND, Entity
+from st_pipelines.systems.qad.profile import CODE_ENTITY_OF_KIND, Entity, ProfileFault
 from st_pipelines.systems.qad.reads import own_set
 
 ENTITY = CODE_ENTITY_OF_KIND
@@ -25,11 +25,26 @@ _HASH = "concurrencyHash"
 
 def read_codes(client: QadClient, kind: str) -> list[CodeRecord]:
     """The whole list of the pinned domain. Raises ``UntrustedAnswer`` or the kernel's errors; never half a list."""
-    name = ENTITY[kind]
-    entity, (books, *more) = client.profile.entity(name), domains(client)
+    books, *more = domains(client)
     if more:
         raise ValueError("codes of several domains cannot be told apart: pin the companies of one domain")
+    if kind == "legal_entity":
+        return _legal_entities(client, books)
+    name = ENTITY[kind]
+    entity = client.profile.entity(name)
     return [_record(one, kind, entity) for one in rows(client, name, books, own_set(client.profile, name))]
+
+
+def _legal_entities(client: QadClient, books: Company) -> list[CodeRecord]:
+    """The entities of the domain that the user may work in, as QAD's list of workspaces names them."""
+    listing = client.profile.workspace.list
+    if listing.title is None:
+        raise ProfileFault("workspace.list.title is missing: without it legal entities have no name")
+    answer = client.read(listing.path, books, (), entity="workspaces")
+    found = {str(row[listing.entity]): " ".join(str(row.get(listing.title) or "").split())
+             for row in read_records(answer, listing) if row.get(listing.domain) == books.domain}  # fmt: skip
+    return [CodeRecord("QAD", "legal_entity", code, name, True, f"{books.domain}|{code}", "")
+            for code, name in found.items()]  # fmt: skip
 
 
 def render(client: QadClient, document: MappedDocument, op: str, to: Rendering, target: str) -> Record:

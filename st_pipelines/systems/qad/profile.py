@@ -55,6 +55,7 @@ class WorkspaceList(_Strict):
     id: WireName
     domain: WireName
     entity: WireName
+    title: WireName | None = None
 
 
 class Workspace(_Strict):

@@ -1,5 +1,5 @@
-"""Cost centers, GL accounts and payment terms of an instance: the whole list, one record, a write. Invariant: a record
-counts if it carries our ERP source or none; another ERP's code of the same letters is another code.
+"""Cost centers, GL accounts, payment terms, legal entities of an instance: the whole list, one record, a write.
+Invariant: a record counts if it carries our ERP source or none; another ERP's code of the same letters is another code.
 
 A new code goes through its staging table, as everything that comes from the ERP. A record that was made on the instance
 has no ERP source yet, and the transform map would make a second one beside it: that one is written to directly, once,
@@ -24,7 +24,12 @@ from st_pipelines.systems.servicenow.staging_rows import Frozen, frozen
 from st_pipelines.systems.servicenow.standing_records import SYS_ID, columns_of, keys_of, pages, text_of
 from st_pipelines.systems.servicenow.tables import get
 
-ENTITY = {"cost_center": "cost_centers", "gl_account": "gl_accounts", "payment_term": "payment_terms"}
+ENTITY = {
+    "legal_entity": "legal_entities",
+    "cost_center": "cost_centers",
+    "gl_account": "gl_accounts",
+    "payment_term": "payment_terms",
+}
 VERSION, IN_USE = "sys_mod_count", "in use"
 STANDS_OPEN = date(2099, 12, 31)  # the last day of a cost center that is not retired, where one must be given
 _ERP_SOURCES, _ERP = "sn_fin_erp_source", "erp"
@@ -103,7 +108,7 @@ def _record(instance: Instance, kind: str, row: Row) -> CodeRecord:
     name = ENTITY[kind]
     table = instance.profile.table(name)
     details = {"net_days": text_of(row, table.column("net_days"))} if "net_days" in table.columns else {}
-    state = _is_active(instance, table, row)
+    state = _is_active(instance, name, row)
     return CodeRecord(
         "ServiceNow", kind, _key(instance, name, row), " ".join(text_of(row, table.column("name")).split()),
         state is not False, text_of(row, SYS_ID), text_of(row, VERSION), _erp(instance, name, row) == instance.source,
@@ -111,8 +116,11 @@ def _record(instance: Instance, kind: str, row: Row) -> CodeRecord:
     )  # fmt: skip
 
 
-def _is_active(instance: Instance, table: Table, row: Row) -> bool | None:
-    """None where the table has no such column."""
+def _is_active(instance: Instance, name: str, row: Row) -> bool | None:
+    """None where the table has no such column, or the staging table none to set it by."""
+    table, staged = instance.profile.table(name), instance.profile.into(name).columns
+    if not {"inactive", "active", "valid_to"} & staged.keys():
+        return None
     if "inactive" in table.columns:
         return not values.flag(text_of(row, table.column("inactive")))
     if "active" in table.columns:
@@ -131,7 +139,7 @@ def _state(instance: Instance, kind: str, this: Code, held: Row | None) -> dict[
     flags = {name: text for name, text in said.items() if name in staging.columns}
     if "valid_to" not in staging.columns:
         return flags
-    if this.is_active == (True if held is None else _is_active(instance, table, held)):
+    if this.is_active == (True if held is None else _is_active(instance, name, held)):
         return flags
     last = STANDS_OPEN if this.is_active else _today(instance, table) - timedelta(days=1)
     return {**flags, "valid_to": last.isoformat()}
