@@ -83,6 +83,7 @@ class _Session:
         self.dry = False  # the last claim found nothing, and nothing has happened since
         self.to_read_back: list[Claimed] = []
         self.replanned: set[str] = set()
+        self.replanned_before: set[str] = set()  # a record that moves under us each time is left to the next session
         self.refused_in_a_row = 0
         self.progress_at = self.clock.monotonic()
         self.next_unknown_s: float | None = None
@@ -216,7 +217,8 @@ class _Session:
         for index, row in enumerate(asked.rows):
             refusal = asked.refusals[index] if asked.refusals else None
             settled, stale = judged(self.target, row, asked, refusal)
-            if stale and row.doc_key not in self.replanned:
+            if stale and row.doc_key not in self.replanned_before:
+                self.replanned_before.add(row.doc_key)
                 self.replanned.add(row.doc_key)  # the record moved under us: once more, from its present state
             if settled is None:
                 self.sender.send(row)

@@ -78,23 +78,46 @@ def test_a_column_that_may_not_be_written_is_named_and_not_tried_for_ever(tmp_pa
         assert sum(row["number"] == "4000" for row in rows(company, "gl_accounts")) == 1
 
 
-def test_what_the_instance_changes_after_each_write_is_held_and_not_written_again_and_again(tmp_path: Path) -> None:
+def test_a_row_that_the_transform_map_passes_over_is_refused_and_not_sent_for_ever(tmp_path: Path) -> None:
     with buyer(tmp_path) as company:
-        company.act("servicenow", action="change_column", table="sn_fin_gl_account", element="account_name",
-                    fields={"max_length": "12"})  # fmt: skip
         aligned(company, "gl_accounts")
+        without_name(company)
+        keep(company, "gl_accounts", "4000", name="Revenue of Service")
+        (told,) = aligned(company, "gl_accounts")["gl_accounts"].differences
+        assert "refused it" in told.to_do and "No field values changed" in told.to_do
         before = writes(company)
-        again = aligned(company, "gl_accounts")["gl_accounts"]
-        assert writes(company) == before
-        told = {one.code: one for one in again.differences}
-        assert "4000" in told and "Service Reve" in told["4000"].target
-        held = {reason for (reason,) in said(company, "SELECT reason FROM posting WHERE state = 'held'")}
-        assert any("reads back otherwise" in reason and "save the record there" in reason for reason in held)
-        company.act("servicenow", action="change_column", table="sn_fin_gl_account", element="account_name",
-                    fields={"max_length": "40"})  # fmt: skip
-        company.act("servicenow", action="bulk_update", table="sn_fin_gl_account", query="number=4000")
         aligned(company, "gl_accounts")
-        assert in_servicenow(company, "gl_accounts")["4000"] == ("Service Revenue", True)
+        assert writes(company) == before
+
+
+def test_what_is_taken_in_part_is_held_until_somebody_saves_the_record_there(tmp_path: Path) -> None:
+    with buyer(tmp_path) as company:
+        aligned(company, "gl_accounts")
+        entry = without_name(company)
+        keep(company, "gl_accounts", "4000", name="Revenue of Service", active=False)
+        assert aligned(company, "gl_accounts")["gl_accounts"].differing == ("QAD:10USA:gl_account:4000",)
+        before = writes(company)
+        for _ in range(2):
+            (told,) = aligned(company, "gl_accounts")["gl_accounts"].differences
+            assert told.code == "4000" and "save the record there" in told.to_do
+        assert writes(company) == before
+        mapped(company, entry, "account_name")
+        company.act("servicenow", action="bulk_update", table="sn_fin_gl_account", query="number=4000")
+        assert aligned(company, "gl_accounts")["gl_accounts"].differences == []
+        assert in_servicenow(company, "gl_accounts")["4000"] == ("Revenue of Service", False)
+
+
+def without_name(company: Buyer) -> dict[str, Any]:
+    """An administrator takes the name out of the transform map."""
+    (entry,) = [row for row in company.state("servicenow", "sys_transform_entry")
+                if row["target_field"] == "account_name"]  # fmt: skip
+    mapped(company, entry, "")
+    return entry
+
+
+def mapped(company: Buyer, entry: dict[str, Any], column: str) -> None:
+    company.act("servicenow", action="set_fields", table="sys_transform_entry", sys_id=entry["sys_id"],
+                fields={"target_field": column})  # fmt: skip
 
 
 def said(company: Buyer, query: str) -> list[Any]:

@@ -77,6 +77,8 @@ class ServiceNowTarget:
             return Unknown(str(fault))
         if made.state in ("error", "skipped"):
             return Refused(f"{frozen.staging}: {made.message or made.state}", made.state)
+        if made.state == "ignored":  # nothing changed there, or the map passed over the row: the record tells which
+            return Refused(f"{frozen.staging}: {made.message or made.state}", made.state, read_back_first=True)
         if made.state not in ("inserted", "updated"):
             return Unknown(f"{frozen.staging}: {made.state} {made.message}".rstrip())
         if write.op == "update" and write.target_id and made.target_id != write.target_id:
