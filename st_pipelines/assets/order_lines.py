@@ -32,6 +32,14 @@ def order_check(key: dg.AssetKey, road: Road) -> Iterator[dg.AssetCheckSpec]:
             yield dg.AssetCheckSpec(GONE, asset=key, description="No goods went back after an invoice had taken them.")
 
 
+def order_description(road: Road) -> str:
+    """What the month's asset shows beside its totals."""
+    if not list(order_check(dg.AssetKey("any"), road)):
+        return ""
+    return (f" With it each purchase order line as {road.source.system} and {road.target.system} hold it now: "
+            "ordered, received, invoiced, what is still open.")  # fmt: skip
+
+
 def order_metadata(orders: "OrderLines | None") -> Mapping[str, Any]:
     """Counts are of the source's lines."""
     if orders is None:

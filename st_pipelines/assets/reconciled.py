@@ -11,7 +11,13 @@ from typing import Any
 import dagster as dg
 
 from st_pipelines.assets.metadata import amount, plotted, table
-from st_pipelines.assets.order_lines import match_metadata, order_check, order_metadata, order_verdict
+from st_pipelines.assets.order_lines import (
+    match_metadata,
+    order_check,
+    order_description,
+    order_metadata,
+    order_verdict,
+)
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, monthly, sealed_by_morning, target_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
@@ -69,7 +75,7 @@ def period_asset(integration: Integration, road: Road, flows: Sequence[Flow]) ->
         tags={"layer": "period"}, code_version="1",
         check_specs=[*_period_checks(integration, key), *order_check(key, road)],
         description="The month as the controller signs it: control totals per business unit and GL account on all "
-        "sides, each variance with its cause, and the report to open.",
+        f"sides, each variance with its cause, and the report to open.{order_description(road)}",
     )  # fmt: skip
     def close_period(context: dg.AssetExecutionContext, sessions: Sessions) -> dg.MaterializeResult:
         from st_pipelines.integrations.reconcile import reconcile_months

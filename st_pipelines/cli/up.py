@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,7 +42,9 @@ def up(
     console = Console()
     chosen = port or _free_port()
     with demo_company(integration, home, size=size, ticking=True) as company, receiving() as receiver:
-        register(company, receiver)
+        tells = "servicetitan" in company.sandbox.addresses  # the other sandboxes send nothing by themselves
+        if tells:
+            register(company, receiver)
         log = (home / "dagster.log").open("ab")
         dagster = subprocess.Popen(
             [str(Path(sys.executable).with_name("dg")), "dev", "--host", "127.0.0.1", "--port", str(chosen)],
@@ -51,12 +54,13 @@ def up(
             address = f"http://127.0.0.1:{chosen}"
             with console.status("Dagster starts …"):
                 _wait_until_ready(dagster, f"{address}/server_info", home / "dagster.log")
-                _start_listening(address, integration)
+                _start_listening(address, [one.name for one in company.integrations], tells)
             console.print(f"Dagster UI     {address}/asset-groups", soft_wrap=True, highlight=False)
             for system, where in company.sandbox.addresses.items():
                 console.print(f"{system:<14} {where}", soft_wrap=True, highlight=False)
             console.print(f"{'webhooks':<14} {receiver}", soft_wrap=True, highlight=False)
-            console.print("A change in the sandbox shows up posted: st-pipelines sandbox load --help")
+            if tells:
+                console.print("A change in the sandbox shows up posted: st-pipelines sandbox load --help")
             console.print("Ctrl-C stops everything.")
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             dagster.wait()
@@ -69,13 +73,15 @@ def up(
             log.close()
 
 
-def _start_listening(address: str, integration: str) -> None:
-    """Switches the events sensor on, as a person does in the UI. Without reference data nothing could be mapped, so a
-    new home reads it first: the same job that a person would start."""
+def _start_listening(address: str, integrations: Sequence[str], tells: bool) -> None:
+    """Switches the events sensor on where the source tells of changes, as a person does in the UI. Without reference
+    data nothing could be mapped, so a new home reads it first: the same job that a person would start."""
     where = {"repositoryName": "__repository__", "repositoryLocationName": "st_pipelines"}
-    _ask(address, _START_SENSOR, {"which": {**where, "sensorName": f"{integration}_events"}})
-    of_job = {"selector": {**where, "jobName": f"{integration}_reference"}, "runConfigData": {}, "mode": "default"}
-    _ask(address, _START_RUN, {"what": of_job})
+    for name in integrations:
+        if tells:
+            _ask(address, _START_SENSOR, {"which": {**where, "sensorName": f"{name}_events"}})
+        of_job = {"selector": {**where, "jobName": f"{name}_reference"}, "runConfigData": {}, "mode": "default"}
+        _ask(address, _START_RUN, {"what": of_job})
 
 
 def _ask(address: str, question: str, variables: dict[str, Any]) -> None:
