@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("extract", "mapping", "ledger", "rate", "rerun", "year", "sandbox", "receiver", "events", "servicenow")
+BENCHMARKS = ("extract", "mapping", "ledger", "rate", "rerun", "year", "sandbox", "receiver", "events", "servicenow",
+              "polls", "round_trip")  # fmt: skip
 
 
 def run(name: str) -> list[dict[str, object]]:

@@ -1,14 +1,17 @@
 """Two months of orders and receipts from QAD into ServiceNow: once, in order, to the cent and to the piece."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import text
 
 from st_pipelines.cli.one_pass import days_between
+from st_pipelines.integrations.extracting import extract_days
 from st_pipelines_tests.procurement.buyer import LIFE, Buyer, buyer
 
 MONTHS = [date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)]
@@ -75,6 +78,32 @@ def test_a_correction_is_a_row_of_its_own_and_both_months_stay_clean(done: Buyer
     assert len(done.state("servicenow", "sn_shop_receipt")) == before + 1
     assert done.received_in_servicenow() == done.received_in_qad()
     assert all(done.month(month).is_clean for month in MONTHS)
+
+
+def test_a_day_on_which_nothing_moved_is_listed_and_not_read_again(done: Buyer) -> None:
+    day, line = [date(2026, 11, 2)], done.state("qad", "purchase_order_lines")[-1]
+
+    def asked() -> Counter[str]:
+        log = f"{done.origin('qad')}/_sandbox/log"
+        httpx.delete(log).raise_for_status()
+        with done.session() as session:
+            for entity in session.road.source.daily:
+                list(extract_days(session, entity, day, "polling"))
+        return Counter(one["path"].rpartition("/")[2] for one in httpx.get(log).json()["requests"])
+
+    once = {"supplierV2s", "businessRelationV2s", "purchaseOrderHeaders", "purchaseOrderLinesGrid",
+            "purchaseOrderReceipts"}  # fmt: skip
+    asked()
+    again = asked()
+    assert set(again) == once and set(again.values()) == {1}
+    done.act("qad", action="receive", purchase_order=line["purchaseOrderNumber"], line=line["purchaseOrderLine"],
+             quantity="1", receiver="RC-NEW")  # fmt: skip
+    assert asked()["purchaseOrderHeaders"] > 1, "the order of what moved is read"
+    with done.session() as session:
+        landed = session.store.read_table(session.integration.name, "source", "receipts", day[0].isoformat())
+    assert "RC-NEW" in landed["receiver"].to_pylist()
+    assert set(asked().values()) == {1}
+    assert done.run(TODAY).sent == 1
 
 
 def test_what_somebody_changes_in_servicenow_is_a_variance_with_its_document(run_life: Path, tmp_path: Path) -> None:
