@@ -16,6 +16,7 @@ from st_pipelines_tests.posting.cases import (
     send,
 )
 from st_pipelines_tests.posting.fake_target import (
+    DUPLICATE,
     EXPLODE,
     NO_CONNECTION,
     OK,
@@ -51,6 +52,19 @@ def test_many_refusals_in_a_row_stop_the_session(engine: Engine, target: FakeTar
     assert "the period is closed" in summary.stopped
     assert 5 <= summary.rejected < 40
     assert summary.left["planned"] == 100 - summary.rejected
+    prove(engine)
+
+
+def test_an_update_that_the_target_refuses_as_it_stands_is_built_afresh_once_and_not_for_ever(
+    engine: Engine, target: FakeTarget
+) -> None:
+    """Refused, and the record stands as before: it may have moved under us, or it is refused each time."""
+    plan(engine, [document(1)])
+    send(engine, target)
+    target.weather = lambda write: DUPLICATE
+    plan(engine, [document(1, "200.00")])
+    summary = send(engine, target)
+    assert (summary.sent, [row.state for row in rows(engine, key(1))]) == (2, ["posted", "rejected", "rejected"])
     prove(engine)
 
 
