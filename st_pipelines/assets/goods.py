@@ -7,6 +7,7 @@ import dagster as dg
 
 if TYPE_CHECKING:
     from st_pipelines.integrations.goods_report import GoodsReport
+    from st_pipelines.posting.match_rate import MatchRate
 
 CHECK = "goods_come_in_time"
 _SHOWN = 5
@@ -29,16 +30,25 @@ def goods_result(report: "GoodsReport") -> dg.AssetCheckResult:
     more = len(report.overdue) - len(said)
     return dg.AssetCheckResult(
         check_name=CHECK, passed=not report.overdue, severity=dg.AssetCheckSeverity.WARN,
-        metadata={"overdue": len(report.overdue), "waiting": len(report.waiting), **report.by_age},
+        metadata={"overdue": len(report.overdue), **waits_by_age(report.rate)},
         description=f"{'; '.join(said)}{f'; and {more} more' if more > 0 else ''}. {_CURE}" if said else None,
     )  # fmt: skip
 
 
 def goods_metadata(report: "GoodsReport", day: str) -> dict[str, Any]:
-    """``day``: a partition. The rates are percentages; a day without a matched invoice has none of its own."""
-    shown: dict[str, Any] = dict(report.by_age)
-    for name, rate in (("first_try_match_rate", report.rates.get(day)), ("first_try_match_rate_so_far", report.rate)):
-        if rate is not None and (tenths := rate.tenths_of_a_percent) is not None:
-            shown[name] = dg.MetadataValue.float(tenths / 10)
-    shown["matched_invoices"] = report.rates[day].answered if day in report.rates else 0
-    return shown
+    """``day``: a partition. Its own rate plots its quality; a day without a matched invoice has none."""
+    own = report.by_day.get(day)
+    shown: dict[str, Any] = {"invoices_matched": own.matched if own else 0, **waits_by_age(report.rate)}
+    if own is not None:
+        shown |= _percent("first_try_match_percent", own)
+    return shown | _percent("first_try_match_percent_so_far", report.rate)
+
+
+def waits_by_age(rate: "MatchRate") -> dict[str, int]:
+    """Numbers that plot, with names that stay."""
+    ages = {f"waiting_for_goods_{one.age.replace(' ', '_')}": one.documents for one in rate.waiting}
+    return {"waiting_for_goods": rate.waits, **ages}
+
+
+def _percent(name: str, rate: "MatchRate") -> dict[str, Any]:
+    return {} if rate.percent is None else {name: dg.MetadataValue.float(float(rate.percent))}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from st_pipelines.assets.goods import waits_by_age
 from st_pipelines.assets.metadata import amount, table
 from st_pipelines.integrations.road import Road
 from st_pipelines.reconciliation.amounts import pieces
@@ -60,9 +61,7 @@ def match_metadata(result: "Reconciliation") -> Mapping[str, Any]:
     if (match := result.match) is None:
         return {}
     rate = {} if match.percent is None else {"first_try_match_percent": dg.MetadataValue.float(float(match.percent))}
-    ages = {f"waiting_for_goods_{one.age.replace(' ', '_')}": one.documents for one in match.waiting}
-    return {**rate, "three_way_match": match.verdict(), "invoices_matched": match.matched,
-            "waiting_for_goods": match.waits, **ages}  # fmt: skip
+    return {**rate, "three_way_match": match.verdict(), "invoices_matched": match.matched, **waits_by_age(match)}
 
 
 def order_verdict(orders: "OrderLines") -> Iterator[dg.AssetCheckResult]:

@@ -71,7 +71,7 @@ def test_one_before_its_goods_waits_and_clears_at_first_try(company: Payables, l
     assert company.told(made["sys_id"])[2] == "Matched"
     with company.back.session() as session:
         report = goods_report(session, session.road.flow("supplier_invoices"))
-    assert (report.waiting, str(report.rate)) == ([], "100.0 % of 1")
+    assert (report.rate.waits, report.rate.matched, str(report.rate.percent)) == (0, 1, "100.0")
 
 
 def test_goods_that_go_back_after_the_invoice_are_named_and_nothing_is_undone(
@@ -135,8 +135,9 @@ def test_dagster_shows_waits_and_rate_and_warns_of_what_waits_too_long(
                                 resources={"sessions": Sessions()})  # fmt: skip
         assert result.success
         (made,) = [event.materialization for event in result.get_asset_materialization_events()]
-    assert made.metadata["waiting_under_1_day"].value == 1 and made.metadata["waiting_over_7_days"].value == 0
-    assert made.metadata["first_try_match_rate_so_far"].value == 100.0
+    assert made.metadata["waiting_for_goods_under_a_day"].value == 1
+    assert made.metadata["waiting_for_goods_a_week_and_more"].value == 0
+    assert made.metadata["first_try_match_percent_so_far"].value == 100.0
     (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "goods_come_in_time"]
     assert (check.passed, check.severity, check.asset_key) == (False, dg.AssetCheckSeverity.WARN, key)
     assert f"order {order} line {line}: {pieces} invoiced, 0 received" in (check.description or "")
