@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
-    from st_pipelines.integrations.goods_report import GoodsReport
-    from st_pipelines.posting.match_rate import MatchRate
+    from st_pipelines.integrations.goods_report import GoodsReport, MatchRate
 
 CHECK = "goods_come_in_time"
 _SHOWN = 5

@@ -10,6 +10,8 @@ from st_pipelines.integrations.session import Session
 from st_pipelines.posting.match_rate import MatchRate, match_rate, matched_by_day, waits_for_goods
 from st_pipelines.posting.waiting import Wait
 
+__all__ = ["GoodsReport", "MatchRate", "goods_report"]
+
 
 @dataclass(frozen=True)
 class GoodsReport:
