@@ -40,13 +40,13 @@ def jobs(
 def group_jobs(integration: Integration, road: Road, daily_keys: Sequence[dg.AssetKey]) -> dict[str, AssetJob]:
     """A job for each group of flows: what they read, and all layers of their own."""
     made = {}
-    for name, group in integration.schedules.groups.items():
-        read = {entity for flow in group.flows for entity in road.flow(flow).reads}
-        keys = [key for key in daily_keys if key.path[-1] in (read if key.path[1] == "source" else group.flows)]
+    for name, flows in _groups(integration).items():
+        read = {entity for flow in flows for entity in road.flow(flow).reads}
+        keys = [key for key in daily_keys if key.path[-1] in (read if key.path[1] == "source" else flows)]
         made[name] = dg.define_asset_job(
             f"{integration.name}_{name}", selection=dg.AssetSelection.assets(*keys),
             run_tags=run_tags(integration, name),
-            description=f"As the daily job, for {', '.join(group.flows)} alone: what may not wait for the others.",
+            description=f"As the daily job, for {', '.join(flows)} alone: what may not wait for the others.",
         )  # fmt: skip
     return made
 
@@ -57,11 +57,18 @@ def group_schedules(integration: Integration, job: dict[str, AssetJob]) -> list[
     about = "The day in progress of {}, more often than the other flows."
     return [
         _for_a_day(
-            f"{integration.name}_{name}", about.format(", ".join(group.flows)), job[name], group.cron,
-            integration.time_zone, days_ago=0, one_at_a_time=True,
+            f"{integration.name}_{name}", about.format(", ".join(flows)), job[name],
+            integration.schedules.groups[name].cron, integration.time_zone, days_ago=0, one_at_a_time=True,
         )
-        for name, group in integration.schedules.groups.items()
+        for name, flows in _groups(integration).items()
     ]  # fmt: skip
+
+
+def _groups(integration: Integration) -> dict[str, list[str]]:
+    """The flows of each group that are switched on; none without any."""
+    on = {name: [flow for flow in group.flows if flow in integration.flows]
+          for name, group in integration.schedules.groups.items()}  # fmt: skip
+    return {name: flows for name, flows in on.items() if flows}
 
 
 def schedules(integration: Integration, job: dict[str, AssetJob]) -> list[dg.ScheduleDefinition]:

@@ -39,6 +39,11 @@ def faults(integration: IntegrationFile) -> list[str]:
     found += [f"options.{name}: Field required" for name in road.needs if not _is_given(given, name)]
     found += [f"options.{name}: not an option from {pair[0]} to {pair[1]}"
               for name in sorted(given.model_fields_set - COMMON - road.options)]  # fmt: skip
+    flows = {flow.name for flow in road.flows}
+    found += [
+        f"schedules.groups.{name}: there is no flow {flow}; known: {', '.join(sorted(flows))}"
+        for name, group in integration.schedules.groups.items() for flow in group.flows if flow not in flows
+    ]  # fmt: skip
     return found + _code_faults(integration, road)
 
 

@@ -1,12 +1,18 @@
 """Schedules request the right local day, in the integration's zone, and may request it again on the next tick."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from st_pipelines.assets.integration import integration_definitions
 from st_pipelines.definitions import defs
+from st_pipelines.integrations.registry import load_integrations
+from st_pipelines.integrations.roads import road_of
+
+MAPPINGS = Path(__file__).resolve().parents[2] / "mappings"
 
 
 def tick(schedule: str, at: datetime) -> dg.RunRequest:
@@ -53,6 +59,14 @@ def test_a_group_of_flows_runs_with_what_it_reads_and_waits_for_its_run_before()
         assert run.run_id in group_tick(instance, at).skip_message
         instance.report_run_failed(run)
         assert group_tick(instance, at).run_requests
+
+
+def test_a_flow_that_is_off_is_left_out_of_its_group_and_a_group_of_none_is_no_schedule() -> None:
+    demo = next(one for one in load_integrations(MAPPINGS) if one.name == "demo_servicenow")
+    for flows, names in ((("suppliers", "receipts"), ["demo_servicenow_goods"]), (("suppliers",), [])):
+        some = demo.model_copy(update={"flows": flows})
+        made = integration_definitions(some, road_of(some))
+        assert [one.name for one in made.schedules or () if one.name.endswith("_goods")] == names
 
 
 def group_tick(instance: dg.DagsterInstance, at: datetime) -> Any:

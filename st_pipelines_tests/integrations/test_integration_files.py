@@ -51,6 +51,9 @@ def test_the_demo_integration_is_sound_and_has_a_road() -> None:
         ({"owner": "somebody"}, "owner"),
         ({"source__system": "salesforce"}, "source.system"),
         ({"last_day": "2020-01-01"}, "last_day"),
+        ({"schedules__groups": {"often": {"flows": ["timesheets"], "cron": "*/5 * * * *"}}}, "schedules.groups.often"),
+        ({"schedules__groups": {"daily": {"flows": ["bills"], "cron": "*/5 * * * *"}}}, "daily runs under this name"),
+        ({"schedules__groups": {"often": {"flows": [], "cron": "*/5 * * * *"}}}, "schedules.groups.often.flows"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(tmp_path: Path, changes: dict[str, object], named: str) -> None:

@@ -187,6 +187,27 @@ def test_a_healthy_pair_has_no_fault_and_only_amounts_of_empty_tables_are_unknow
         assert methods == {"GET"}
 
 
+def test_on_the_outbound_road_its_own_tables_are_asked_for(tenant: Pair) -> None:
+    tenant.edit(OUT, PROFILE, "road: primary", "road: outbound")
+    assert [str(one) for one in tenant.found(BACK, "source") if one.certain] == []
+    tenant.act("rename_column", table="sn_spend_intg_outbound_invoice", element="amount_invoiced", to="u_amount")
+    tenant.act("change_column", table="sn_spend_intg_outbound_invoice", element="erp_number",
+               fields={"read_only": "true"})  # fmt: skip
+    faults = " ".join(str(one) for one in tenant.found(BACK, "source") if one.certain)
+    assert "sn_spend_intg_outbound_invoice has no amount_invoiced" in faults
+    assert "sn_shop_invoice" not in faults
+    tenant.act("rename_column", table="sn_spend_intg_outbound_invoice", element="u_amount", to="amount_invoiced")
+    told = [str(one) for one in tenant.found(BACK, "source") if one.certain]
+    assert len(told) == 1 and "sn_spend_intg_outbound_invoice.erp_number is read only" in told[0], told
+
+
+def test_a_column_for_the_result_that_is_too_short_is_named(tenant: Pair) -> None:
+    tenant.act("change_column", table="sn_shop_invoice", element="u_erp_message", fields={"max_length": "20"})
+    (fault,) = [str(one) for one in tenant.found(BACK, "source") if one.certain]
+    assert "sn_shop_invoice.u_erp_message holds 20 characters: what is told would be cut" in fault
+    assert "make it 32 wide" in fault
+
+
 @pytest.mark.parametrize(
     ("spoil", "what"),
     [(do("add_acl", name="sys_dictionary", operation="read", roles=["admin"]), "sys_dictionary"),
