@@ -103,12 +103,13 @@ def test_a_credit_memo_is_a_credit_note_whichever_sign_it_has(company: Payables)
     assert company.back.month(MONTHS[1]).is_clean
 
 
-@pytest.mark.parametrize("number", ["F^1801", "F-1802 ünïcode/№", "^ORsupplier=", "F" * 40, "a,b^^c", "F-1803'\"%&"])
-def test_a_number_may_hold_anything_that_a_query_can_name(company: Payables, number: str) -> None:
-    made = company.approved(number)
+def test_a_number_may_hold_anything_that_a_query_can_name(company: Payables) -> None:
+    numbers = ["F^1801", "F-1802 ünïcode/№", "^ORsupplier=", "F" * 40, "a,b^^c", "F-1803'\"%&"]
+    made = {number: company.approved(number) for number in numbers}
     company.run()
-    assert len(company.booked(number)) == 1
-    assert company.told(made["sys_id"])[2] == "Posted"
+    for number, row in made.items():
+        assert len(company.booked(number)) == 1, number
+        assert company.told(row["sys_id"])[2] == "Posted", number
     before = company.writes()
     company.run()
     assert company.writes() == before
