@@ -145,3 +145,14 @@ def test_all_of_it_reconciles_but_for_what_waits_or_is_held(company: Payables) -
     for month in MONTHS:
         causes = {row["cause"] for row in company.back.month(month).cause_rows}
         assert causes <= {"Held", "Waiting", "Held by the mapping"}, causes
+
+
+def test_what_was_taken_back_while_it_waited_is_no_variance_however_often_the_day_is_read(company: Payables) -> None:
+    line = next(one for one in open_lines(company) if not one["received"])
+    made = invoiced(company, "G8", line, "1")
+    company.run()
+    company.act("set_fields", table="sn_shop_invoice", sys_id=made["sys_id"], fields={"state": DRAFT})
+    for _ in range(3):
+        company.later()
+        company.run()
+    assert not [row for row in company.back.month(MONTHS[1]).cause_rows if ":G8-" in row["document"]]

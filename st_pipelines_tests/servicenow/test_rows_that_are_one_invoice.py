@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_pipelines.documents.keys import coded, first_of, fitting
-from st_pipelines.systems.servicenow.invoice_days import SCHEMAS
 from st_pipelines.systems.servicenow.invoice_documents import not_told, supplier_invoices
 from st_pipelines.systems.servicenow.invoice_rows import identity, unfit
+from st_pipelines.systems.servicenow.invoice_tables import SCHEMAS
 
 SHOWN = {"approved": "Approved", "canceled": "Canceled", "paid": "Paid", "new": "New", "processed": "Processed",
          "failed": "Failed", "in_process": "In process"}  # fmt: skip

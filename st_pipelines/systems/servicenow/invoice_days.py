@@ -7,47 +7,32 @@ the states that are read leaves nothing behind in a window. Rows that contradict
 each was modified. In memory are one page of rows and the sys_ids of the day.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from st_pipelines.documents.frames import AMOUNT, INSTANT
 from st_pipelines.documents.keys import first_of
-from st_pipelines.documents.money import CONTEXT
-from st_pipelines.store.files import Store
+from st_pipelines.store.code import code_digest
+from st_pipelines.store.files import NotStored, Store
 from st_pipelines.store.writer import TableWriter
 from st_pipelines.systems.servicenow.answers import Row
 from st_pipelines.systems.servicenow.invoice_rows import GONE, LIVE, InvoiceRows, unfit
-from st_pipelines.systems.servicenow.keyset import STAMP, Window
+from st_pipelines.systems.servicenow.invoice_tables import SCHEMAS, fits, line_row
+from st_pipelines.systems.servicenow.keyset import STAMP, SYS_ID, Window
 from st_pipelines.systems.servicenow.procurement import Procurement
 from st_pipelines.systems.servicenow.records import Invoice, Unreadable
 from st_pipelines.systems.servicenow.values import UnreadableValue, instant, stored
 from st_pipelines.systems.servicenow.whole_invoices import WholeInvoices
 
 LAYER, ENTITY = "source", "invoices"
-TABLES = ("invoices", "invoice_lines", "invoices_unreadable")
-_S, _D = pa.string(), pa.date32()
-_ROW = [("id", _S), ("modified_on", INSTANT), ("number", _S), ("identity", _S), ("state", _S), ("shown_state", _S),
-        ("kind", _S), ("supplier", _S), ("supplier_invoice_number", _S)]  # fmt: skip
-SCHEMAS: Mapping[str, pa.Schema] = {
-    "invoices": pa.schema([
-        *_ROW, ("invoice_date", _D), ("due_date", _D), ("currency", _S), ("amount", AMOUNT), ("tax", AMOUNT),
-        ("freight", AMOUNT), ("order", _S), ("legal_entity", _S), ("submission", _S), ("submitted", _S),
-        ("voucher", _S), ("message", _S)]),
-    "invoice_lines": pa.schema([
-        ("id", _S), ("invoice", _S), ("modified_on", INSTANT), ("line_number", _S), ("description", _S),
-        ("currency", _S), ("quantity", AMOUNT), ("unit_price", AMOUNT), ("amount", AMOUNT), ("tax", AMOUNT),
-        ("order", _S), ("order_line", _S), ("order_currency", _S), ("cost_center", _S), ("gl_account", _S)]),
-    "invoices_unreadable": pa.schema([*_ROW, ("reason", _S)]),
-}  # fmt: skip
 STILL = "?"  # before an id of which only is seen whether there is a row
 ROW = "row:"  # before the sys_id of a row that has no identity yet
-_LEAST, _MOST = Decimal("1e-8"), Decimal(10) ** 14
 _encode = msgspec.json.Encoder().encode
 
 
@@ -89,17 +74,43 @@ class InvoiceDays:
     ) -> Iterator[dict[str, Landed]]:
         """Replaces the partitions of ``windows``, oldest first. ``told``: by partition, what is looked at as well: an
         identity is read, behind ``STILL`` it is only seen whether there is a row (behind ``ROW``: of this sys_id).
-        Raises ``SystemFault``; partitions that were not given then stay as they were."""
+        A day in progress in which no header and no line was saved since it was read last is left as it is; a day that
+        is over is read whole. Raises ``SystemFault``; partitions that were not given then stay as they were."""
         newest = self._client.now(self._of.invoices.table.table) - self._client.reading.settle
         for key, (start, end) in sorted(windows.items(), key=lambda item: item[1]):
             window = Window.between(start - self._client.reading.overlap, min(end, newest))
+            seen = "" if end <= newest else self._seen(window, told.get(key, ()))
+            if seen and (before := self._as_before(key, seen, told.get(key, ()))):
+                yield {key: before}
+                continue
             with self._store.table_writer(self._integration, LAYER, ENTITY, key, SCHEMAS) as writer:
                 day = _Day(writer, key)
                 self._read(day, window, told.get(key, ()))
                 writer.remember(pages=day.pages, records=day.landed.records, unreadable=day.landed.unreadable,
-                                last=[day.landed.max_modified_on, day.landed.max_id])  # fmt: skip
+                                last=[day.landed.max_modified_on, day.landed.max_id], seen=seen)  # fmt: skip
             day.landed.digest, day.landed.pages = writer.digest, len(day.pages)
             yield {key: day.landed}
+
+    def _seen(self, window: Window, told: Sequence[str]) -> str:
+        """Digest of what decides about a day in progress: which rows and lines were saved when, and our own rules."""
+        content = hashlib.sha256(f"{code_digest()} {self._of.profile.model_dump_json()} {window.start}\n".encode())
+        content.update("\n".join(sorted(one for one in told if not one.startswith(STILL))).encode())
+        if not window.is_empty:
+            for rows in chain(self._rows.modified(window), (page.rows for page in self._lines.window(window))):
+                for row in rows:
+                    stamps = [_stored(row.get(name)) for name in (SYS_ID, STAMP, "sys_mod_count")]
+                    content.update(f"\n{' '.join(stamps)}".encode())
+        return content.hexdigest()
+
+    def _as_before(self, key: str, seen: str, told: Sequence[str]) -> Landed | None:
+        found = self._store.standing(self._integration, LAYER, ENTITY, key)
+        if found is None or found.facts.get("seen") != seen:
+            return None
+        if any(self._gone([one for one in told if one.startswith(STILL)])):
+            return None
+        self._store.sync_pages()
+        last, identity = found.facts["last"]
+        return Landed(len(found.pages), found.facts["records"], found.facts["unreadable"], found.digest, last, identity)
 
     def again(self, key: str, ids: Sequence[str]) -> tuple[Landed, list[str]]:
         """One partition of these invoices, by sys_id, each with every other row of it. Also gives the ids of which
@@ -127,19 +138,36 @@ class InvoiceDays:
                     self._take(day, rows)
         for rows in self._rows.by_identity(one for one in told if not one.startswith((STILL, ROW))):
             self._land(day, rows)
-        self._note_gone(day, [one.removeprefix(STILL) for one in told])
+        self._note_gone(day, told)
 
     def _note_gone(self, day: _Day, told: Sequence[str]) -> None:
-        """What was posted, or is to be, and has no row any more in a state that counts: taken back, or numbered anew.
-        Rows that may not be read are no proof of that."""
-        gone = self._rows.gone(one for one in told if not one.startswith(ROW) and one not in day.identities)
-        rows = self._rows.settled_rows(one.removeprefix(ROW) for one in told if one.startswith(ROW))
+        """What was posted, or is to be, and is not there any more. What the day said of it before is kept as it was
+        said, as long as it holds."""
+        before = {row["identity"] or ROW + row["id"]: row for row in self._gone_before(day.key)}
+        wanted = dict.fromkeys([*before, *(one.removeprefix(STILL) for one in told)])
+        gone, rows = self._gone([one for one in wanted if one not in day.identities])
         said = {"modified_on": self._client.now(self._rows.table.table), "number": "", "state": GONE, "shown_state": "",
                 "kind": "invoice", "supplier": "", "reason": "no row of it is approved any more"}  # fmt: skip
         self._write(day, "invoices_unreadable", [
-            *({**said, "id": "", "identity": one, "supplier_invoice_number": first_of(one)[0]} for one in gone),
-            *({**said, "id": one, "identity": "", "supplier_invoice_number": ""} for one in rows),
+            *(before.get(one) or {**said, "id": "", "identity": one, "supplier_invoice_number": first_of(one)[0]}
+              for one in gone),
+            *(before.get(ROW + one) or {**said, "id": one, "identity": "", "supplier_invoice_number": ""}
+              for one in rows),
         ])  # fmt: skip
+
+    def _gone_before(self, key: str) -> list[dict[str, Any]]:
+        try:
+            rows = self._store.read_table(self._integration, LAYER, "invoices_unreadable", key)
+        except NotStored:
+            return []
+        return [row for row in rows.to_pylist() if row["state"] == GONE]
+
+    def _gone(self, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Identities that have no row any more in a state that counts (taken back, or numbered anew), and sys_ids of
+        rows that are gone or became an invoice. Rows that may not be read are no proof of that."""
+        ids = [one.removeprefix(STILL) for one in ids]
+        gone = self._rows.gone(one for one in ids if not one.startswith(ROW))
+        return gone, self._rows.settled_rows(one.removeprefix(ROW) for one in ids if one.startswith(ROW))
 
     def _take(self, day: _Day, rows: Sequence[Row]) -> None:
         """These and the other rows of the same invoices."""
@@ -159,14 +187,14 @@ class InvoiceDays:
         whole, (ended, broken) = self._whole.of(live), self._of.invoices.read(closed)
         self._keep(day, {"invoices": new, "invoice_lines": whole.line_rows})
         faults = {one.sys_id: fault for one in whole.invoices if (fault := self._fault(one))}
-        invoices = [one for one in (*whole.invoices, *ended) if one.sys_id not in faults and _fits(one)]
+        invoices = [one for one in (*whole.invoices, *ended) if one.sys_id not in faults and fits(one)]
         broken += [
             self._unreadable(one, faults.get(one.sys_id) or "an amount has more than eight decimals")
             for one in (*whole.invoices, *ended)
-            if one.sys_id in faults or not _fits(one)
+            if one.sys_id in faults or not fits(one)
         ]
         self._write(day, "invoices", (self._invoice(one, by_id[one.sys_id]) for one in invoices))
-        self._write(day, "invoice_lines", (_line(one, line) for one in invoices for line in one.lines))
+        self._write(day, "invoice_lines", (line_row(one, line) for one in invoices for line in one.lines))
         unreadable = [*whole.unreadable, *broken]
         self._write(day, "invoices_unreadable", (self._broken(one, by_id[one.sys_id]) for one in unreadable))
         day.landed.records += len(new)
@@ -218,23 +246,6 @@ class InvoiceDays:
 
     def _note_newest(self, day: _Day, row: Row) -> None:
         day.landed.max_modified_on, day.landed.max_id = _stored(row.get(STAMP)), str(row.get("sys_id"))
-
-
-def _fits(one: Invoice) -> bool:
-    """Whether every number has its place in a column of amounts."""
-    numbers = [one.amount, one.tax, one.freight]
-    numbers += [each for line in one.lines for each in (line.quantity, line.unit_price, line.amount, line.tax)]
-    return all(abs(each) < _MOST and each == each.quantize(_LEAST, context=CONTEXT) for each in numbers)
-
-
-def _line(invoice: Invoice, line: Any) -> dict[str, Any]:
-    return {
-        "id": line.sys_id, "invoice": invoice.sys_id, "modified_on": line.modified_on,
-        "line_number": line.line_number, "description": line.description, "currency": line.currency,
-        "quantity": line.quantity, "unit_price": line.unit_price, "amount": line.amount, "tax": line.tax,
-        "order": line.order, "order_line": line.order_line, "order_currency": line.order_currency,
-        "cost_center": line.cost_center, "gl_account": line.gl_account,
-    }  # fmt: skip
 
 
 def _moment(row: Row) -> datetime:
