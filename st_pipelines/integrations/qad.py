@@ -217,11 +217,16 @@ def _ping_source(client: Any, integration: Integration) -> list[Finding]:
     read = {entity for name in integration.flows for entity in road.flow(name).reads}
     joined = {join.removeprefix("source_") for name in integration.flows for join in road.flow(name).joins
               if join.startswith("source_")}  # fmt: skip
-    codes = {CODE_ENTITY_OF_KIND[KINDS[name]]: rules for name, rules in integration.codes.items()}
+    kinds = {KINDS[name]: rules for name, rules in integration.codes.items()}
+    codes = {CODE_ENTITY_OF_KIND[kind]: rules for kind, rules in kinds.items() if kind in CODE_ENTITY_OF_KIND}
     told = [name for name, rules in codes.items() if rules.create_in_source or "target" in rules.fields.values()]
     needs = Needs([*(entity for name, entities in READ_FOR.items() if name in read for entity in entities),
                    *(ENTITIES[name] for name in SOURCE_REFERENCE if name in joined), *codes], told)  # fmt: skip
-    return [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
+    found = [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
+    if "legal_entity" in kinds and client.profile.workspace.list.title is None:
+        found.append(Finding("workspace.list.title is missing: without it legal entities have no name",
+                             "name the member of the list of workspaces in the profile"))  # fmt: skip
+    return found
 
 
 def _read_parties(client: Any, role: str) -> Iterable[PartyRecord]:

@@ -141,7 +141,13 @@ def unconfirmed(tenant: Pair) -> None:
     tenant.edit(BACK, "qad_profile.yaml", f"{invoice}    writes_confirmed: true\n", invoice)
 
 
+def forbidden_in_the_second_company(tenant: Pair) -> None:
+    """The first one asks twice: for a record, and for the name of the array."""
+    tenant.out.arm("qad", action="forbidden", every=3, count=1, match={"path": "/supplierInvoices$"})
+
+
 IN_QAD = [
+    (BACK, forbidden_in_the_second_company, "supplierInvoice in 10USA_20USACO: no permission", "grant the API user's"),
     (OUT, forbidden("purchaseOrderReceipts"), "receipt: no permission", "grant the API user's role access"),
     (BACK, forbidden("supplierInvoices"), "supplierInvoice: no permission", "grant the API user's role access"),
     (OUT, lambda tenant: tenant.edit(OUT, "qad_profile.yaml", "/api/erp/purchaseOrderHeaders", "/api/erp/orders"),
@@ -152,6 +158,8 @@ IN_QAD = [
      "receipt fields: the tenant has no field pieces", "in the profile"),
     (OUT, lambda tenant: tenant.edit(OUT, "integration.yaml", "10USA_20USACO", "10USA_99USACO"),
      "workspace: QAD denies the API user 10USA_99USACO", "the books are the pinned ones"),
+    (OUT, lambda tenant: tenant.edit(OUT, "qad_profile.yaml", "    title: description ", "    # no title "),
+     "without it legal entities have no name", "in the profile"),
     (BACK, unconfirmed, "supplierInvoice: assumed and not confirmed", "writes_confirmed: true"),
 ]  # fmt: skip
 

@@ -7,6 +7,7 @@ default codes, periods, accounts. A custom field's writability can only be prove
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from st_pipelines.posting.target import WrongCompany
 from st_pipelines.systems.http import errors
@@ -67,6 +68,10 @@ def validate(client: QadClient, needs: Needs | None = None, *, days: Sequence[da
         if any(fault.where == name and fault.cure != _CONFIRM for fault in faults):
             unreadable.add(name)
         found += faults
+    for other in map(company, client.companies[1:]):
+        for name in needs.writes:
+            if name in client.profile.entities and name not in unreadable:
+                found += _guarded(f"{name} in {other.workspace}", partial(_allowed, client, name, other))
     lists = _Lists(client, books, unreadable)
     for name, entity in client.profile.entities.items():
         if name not in needs.writes:
@@ -122,6 +127,13 @@ def _entity(client: QadClient, name: str, books: Company, needs: Needs) -> Itera
         yield Fault(f"{name} fields", what, "correct `fields`, `keys`, `defaults` or `max_length` in the profile")
     if written and not entity.may_be_written:
         yield Fault(name, "assumed and not confirmed, so nothing is written to it", _CONFIRM)
+
+
+def _allowed(client: QadClient, name: str, books: Company) -> Iterator[Fault]:
+    """Rights are granted by workspace: what is written to is read once in each."""
+    entity, paging = client.profile.entity(name), client.profile.paging
+    client.read(entity.path, books, [*view(entity), (paging.page, "1"), (paging.size, "1")], entity=name)
+    yield from ()
 
 
 def _array(client: QadClient, name: str, entity: Entity, books: Company) -> None:
