@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import posting
+from st_pipelines.documents.bill import cover_key
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.integrations.align_parties import align, stopped_before
 from st_pipelines.integrations.road import Flow
@@ -24,7 +25,7 @@ from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import stored_documents
 from st_pipelines.posting import canonical, needs, versions
 from st_pipelines.posting.decide import Intent, Past, decide
-from st_pipelines.posting.target import CannotRender, Reference
+from st_pipelines.posting.target import CannotRender, NotYet, Reference
 from st_pipelines.posting.versions import Candidate
 from st_pipelines.reconciliation.source_side import latest_versions
 
@@ -124,7 +125,9 @@ def _intents(
                 _add_control(found, intent, stood)
             yield _Write(
                 one, intent, {need: references[need] for need in wanted if need in references},
-                tuple(need for need in wanted if need not in met and need != one.document.doc_key), target_id,
+                # Whether goods cover it is asked of the target when the payload is built.
+                tuple(need for need in wanted if need not in met
+                      and need not in (one.document.doc_key, cover_key(one.document.doc_key))), target_id,
                 stood.get(intent.previous_version_id) if intent.previous_version_id else None,
             )  # fmt: skip
 
@@ -152,7 +155,7 @@ def _payload(session: Session, write: _Write) -> tuple[str | None, str, tuple[st
         body = target.render(
             document, intent.op, intent.external_ref, write.references, write.previous, write.target_id
         )
-    except CannotRender as error:
+    except (CannotRender, NotYet) as error:
         return None, str(error), ()
     differences: tuple[str, ...] = ()
     if intent.op == "update":

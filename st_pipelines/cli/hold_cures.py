@@ -36,6 +36,9 @@ _DECISIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
                                    "dismiss it to let it stand.", (_SHOW, _RELEASE, _DISMISS)),
     "cannot_render": ("It cannot be written in this target as it is. Correct it in the source and run its day again, "
                       "or release: that tries the same once more.", (_SHOW, _RELEASE, _DISMISS)),
+    "looks_posted_already": ("Somebody seems to have entered it in the target by hand. Compare both there: adopt the "
+                             "voucher where it is this document, dismiss it where it shall not be posted, release it "
+                             "where both are right.", (_LIVE, _ADOPT, _DISMISS, _RELEASE)),
     "render_failed": ("Its body could not be built several times. Once the fault named in the reason is mended, "
                       "release it.", (_SHOW, _RELEASE, _DISMISS)),
     "found_different": ("The target holds it otherwise than planned. Correct it there and release (it is then found "

@@ -11,6 +11,8 @@ import pytest
 
 from st_pipelines.assets.posted import posted_asset
 from st_pipelines.assets.resources import Sessions
+from st_pipelines.cli.dry_run import dry_run
+from st_pipelines.cli.one_pass import chosen_flows, read_days
 from st_pipelines.integrations.goods_report import goods_report
 from st_pipelines.integrations.registry import load_integration
 from st_pipelines.integrations.roads import road_of
@@ -109,6 +111,26 @@ def test_two_invoices_compete_for_the_same_goods_and_one_waits(company: Payables
     company.run()
     assert len(company.booked("G-3")) == len(company.booked("G-4")) == 1
     assert all(amount(row) > Decimal(0) for row in company.booked())
+
+
+def test_a_dry_run_says_whether_the_goods_are_there_and_shows_the_receivers(
+    company: Payables, lines: tuple[str, int, int]
+) -> None:
+    order, line, pieces = lines
+    approved(company, "G-7", order, line, pieces)
+    with company.back.session() as session:
+        flows = chosen_flows(session, ())
+        read_days(session, flows, DAYS, "dry", lambda _: None)
+        (early,) = [one for one in dry_run(session, flows, DAYS, payloads=True).planned if "G.2d7" in one.doc_key]
+        assert (
+            early.payload is None
+            and f"order {order} line {line}: {pieces} of the {pieces} invoiced" in early.payload_fault
+        )
+        receive(company, order, line, pieces)
+        (there,) = [one for one in dry_run(session, flows, DAYS, payloads=True).planned if "G.2d7" in one.doc_key]
+    assert there.payload is not None and "receiverNumber" in there.payload
+    company.run()
+    assert len(company.booked("G-7")) == 1
 
 
 def test_dagster_shows_waits_and_rate_and_warns_of_what_waits_too_long(

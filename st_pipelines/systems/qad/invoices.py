@@ -63,8 +63,10 @@ class Voucher:
     def form(self, *, void: bool) -> str:
         name = "credit_memo" if self.total < 0 else "invoice"
         if self.takes_goods and (void or name != "invoice"):
-            raise CannotRender(f"{self.reference} takes received goods: a person undoes or credits the match in QAD, "
-                               f"then says so here (st-pipelines holds list)")  # fmt: skip
+            raise CannotRender(
+                f"{self.reference} takes received goods: a person undoes or credits the match in QAD, then records it "
+                "here under the number that it has there (st-pipelines holds adopt)"
+            )
         return f"void_of_{name}" if void else "matched_invoice" if self.takes_goods else name
 
 
