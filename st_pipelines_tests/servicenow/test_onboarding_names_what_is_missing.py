@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from st_pipelines.systems.servicenow.client import ServiceNow
+from st_pipelines.systems.servicenow.needs import Needs
 from st_pipelines.systems.servicenow.onboarding import checks, faults
 from st_pipelines.systems.servicenow.probes import Check
 from st_pipelines_tests.servicenow.hostile import Hostile
@@ -62,8 +63,6 @@ def test_an_instance_that_fits_has_no_fault_and_nothing_unknown(hostile: Hostile
       "order_line.erp_line_number (an assumed name)", "correct the column"),
      (lambda h: h.denied.add("sn_shop_purchase_order"), "purchase_orders", "may not be read",
       "give the integration user"),
-     (lambda h: h.tables["sn_fin_legal_entity"].clear(), "legal_entities", "shows no row, and it must have some",
-      "role"),
      (lambda h: setattr(h, "hidden", lambda table, row: table == "sn_fin_gl_account"), "gl_accounts",
       "has 1 rows and none may be read", "role that reads sn_fin_gl_account"),
      (lambda h: without(h, "sys_scope", scope="sn_ap_apm"), "module sn_ap_apm", "not installed (approval of supplier",
@@ -92,6 +91,15 @@ def test_each_missing_thing_is_named(
     named = [one for one in found if one.name == where and what in one.detail]
     assert named, [str(one) for one in found]
     assert cure in named[0].cure
+
+
+def test_a_table_that_must_have_rows_and_shows_none_is_hidden_unless_it_is_filled_from_here(
+    hostile: Hostile, instance: ServiceNow
+) -> None:
+    hostile.tables["sn_fin_legal_entity"].clear()
+    (fault,) = faults(instance, PROFILE, Needs(["legal_entities"]))
+    assert "shows no row, and it must have some" in fault.detail and "role" in fault.cure
+    assert faults(instance, PROFILE, Needs(["legal_entities"], ["legal_entities"])) == []
 
 
 def unknown(made: list[Check], name: str) -> list[Check]:
