@@ -31,3 +31,8 @@ class Goods:
     def open(self) -> Decimal:
         """Pieces that a further invoice may take; below zero where goods went back after they were invoiced."""
         return Decimal(0) if self.fault else self.received - self.matched
+
+
+def plain(pieces: Decimal) -> str:
+    """Without zeros behind that only a table's width put there: ``59.00000000`` is ``59``."""
+    return format(pieces.normalize() + 0, "f")

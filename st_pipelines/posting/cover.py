@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, text
 
 from st_pipelines.database.engine import now_us, reading
 from st_pipelines.documents.bill import COVERED, cover_key
-from st_pipelines.documents.goods import Goods, OrderLineKey
+from st_pipelines.documents.goods import Goods, OrderLineKey, plain
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.posting import needs, versions
 from st_pipelines.posting.context import RunContext, ledger_transaction
@@ -227,14 +227,10 @@ def _stopped(row: Row[Any]) -> str:
 def _sentence(key: OrderLineKey, pieces: Decimal, there: Goods, others: Decimal, missing: Decimal) -> str:
     """``order PR000007 line 2: 10 invoiced, 6 received, 2 already matched, 1 for other invoices, 7 missing``."""
     if there.fault:
-        return f"{key}: {_plain(pieces)} invoiced, {there.fault}"
+        return f"{key}: {plain(pieces)} invoiced, {there.fault}"
     return (
-        f"{key}: {_plain(pieces)} invoiced, {_plain(there.received)} received, {_plain(there.matched)} already matched"
-        + (f", {_plain(others)} for other invoices" if others else "")
-        + (f", {_plain(there.allowance)} allowed beyond" if there.allowance else "")
-        + (f", {_plain(missing)} missing" if missing else "")
+        f"{key}: {plain(pieces)} invoiced, {plain(there.received)} received, {plain(there.matched)} already matched"
+        + (f", {plain(others)} for other invoices" if others else "")
+        + (f", {plain(there.allowance)} allowed beyond" if there.allowance else "")
+        + (f", {plain(missing)} missing" if missing else "")
     )
-
-
-def _plain(pieces: Decimal) -> str:
-    return format(pieces.normalize() + 0, "f")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
+from st_pipelines.documents.goods import plain
 from st_pipelines.documents.money import PIECES, round_to_minor, to_minor
 from st_pipelines.documents.order_lines import PROGRESS, OrderLineStanding
 
@@ -69,8 +70,8 @@ class TakenBack:
         held = self.line.right
         assert held is not None
         return (
-            f"order {self.line.order} line {self.line.line}: {_plain(held.invoiced)} invoiced, "
-            f"{_plain(held.received)} received, {_plain(-held.not_invoiced)} went back after they had been invoiced; "
+            f"order {self.line.order} line {self.line.line}: {plain(held.invoiced)} invoiced, "
+            f"{plain(held.received)} received, {plain(-held.not_invoiced)} went back after they had been invoiced; "
             f"taken by {self.taken_by or 'invoices that are not of this integration'}"
         )
 
@@ -176,10 +177,6 @@ def _by_key(standings: Iterable[OrderLineStanding], side: str) -> dict[Key, Orde
             raise ValueError(f"{side} shows line {one.line} of order {one.order} twice")
         found[one.order, one.line] = one
     return found
-
-
-def _plain(pieces: Decimal) -> str:
-    return format(pieces.normalize() + 0, "f")
 
 
 def _of(side: OrderLineStanding | None, name: str) -> Decimal:

@@ -175,7 +175,7 @@ def test_goods_that_go_back_between_look_and_sending_are_not_sent_and_wait_again
     here.house.receive(order, -2)
     assert here.send().sent == 0 and here.vouchers() == []
     (row,) = rows(here.engine)
-    assert (row.state, row.body_sha256) == ("planned", None) and "not open any more" in row.reason
+    assert (row.state, row.body_sha256) == ("planned", None) and "not open in QAD" in row.reason
     here.look()
     assert len(here.why()) == 1
 

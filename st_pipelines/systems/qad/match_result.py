@@ -7,6 +7,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from st_pipelines.documents.goods import plain
 from st_pipelines.documents.money import from_minor, round_to_minor, to_minor
 from st_pipelines.systems.qad.answers import Record, UntrustedAnswer
 from st_pipelines.systems.qad.posting_lines import Leg
@@ -37,7 +38,7 @@ def matched_content(record: Record, entity: Entity, held: Sequence[Leg], currenc
     hold = _amount(record, entity.wire("holdAmount"), entity) if entity.has("holdAmount") else Decimal(0)
     return {
         "matched": money(matched, currency), "variance": money(variance, currency), "hold": money(hold, currency),
-        **{MATCH + name: format(quantity.normalize(), "f") for name, quantity in sorted(pieces.items())},
+        **{MATCH + name: plain(quantity) for name, quantity in sorted(pieces.items())},
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from st_pipelines.documents.bill import Bill, OrderMatch
-from st_pipelines.documents.goods import Goods, OrderLineKey
+from st_pipelines.documents.goods import Goods, OrderLineKey, plain
 from st_pipelines.documents.money import round_to_minor
 from st_pipelines.posting.target import CannotRender, NotYet
 from st_pipelines.systems.qad.answers import Record, UntrustedAnswer
@@ -90,8 +90,8 @@ def _matching_lines(client: QadClient, bill: Bill, supplier: str, to: Rendering)
         key = OrderLineKey(match.order, match.line)
         for receiver, quantity in _take(match, free[key], allowed, key):
             made.append(to.nested("matchingLines", {
-                "receiver": receiver.number, "order": match.order, "line": receiver.line, "quantity": quantity,
-                "unitPrice": match.unit_price,
+                "receiver": receiver.number, "order": match.order, "line": receiver.line,
+                "quantity": Decimal(plain(quantity)), "unitPrice": Decimal(plain(match.unit_price)),
             }))  # fmt: skip
     return made
 
@@ -131,8 +131,8 @@ def _take(
             receiver.left, missing = receiver.left - part, missing - part
             taken.append((receiver, part))
     if missing > allowed[key] or (missing and not taken):
-        raise NotYet(f"{key}: {missing} of the {match.quantity} invoiced are not open any more; goods went back, or "
-                     f"somebody else's invoice took them")  # fmt: skip
+        raise NotYet(f"{key}: {plain(missing)} of the {plain(match.quantity)} invoiced are not open in QAD; not "
+                     f"received yet, gone back, or taken by another invoice")  # fmt: skip
     if missing:  # what the tenant allows beyond the receipts goes with the last of them
         allowed[key] -= missing
         receiver, part = taken[-1]
@@ -164,8 +164,8 @@ def _require_worth(bill: Bill) -> None:
     worth: dict[tuple[str, str, Decimal], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for match in bill.matches:
         if match.quantity <= 0:
-            raise CannotRender(f"order {match.order} line {match.line}: {match.quantity} invoiced; goods that go back "
-                               f"are credited in QAD by a person, against their receiver")  # fmt: skip
+            raise CannotRender(f"order {match.order} line {match.line}: {plain(match.quantity)} invoiced; goods that "
+                               f"go back are credited in QAD by a person, against their receiver")  # fmt: skip
         if match.sequence not in amounts:
             raise CannotRender(f"order {match.order} line {match.line}: the invoice has no line {match.sequence} with "
                                f"its amount; map it again")  # fmt: skip
@@ -174,8 +174,8 @@ def _require_worth(bill: Bill) -> None:
     for (order, line, price), (quantity, amount) in worth.items():
         product = round_to_minor(quantity * price, bill.currency)
         if product != amount:
-            raise CannotRender(f"order {order} line {line}: {quantity} x {price} is {product}, the invoice says "
-                               f"{amount}; correct it at its source")  # fmt: skip
+            raise CannotRender(f"order {order} line {line}: {plain(quantity)} x {plain(price)} is {product}, the "
+                               f"invoice says {amount}; correct it at its source")  # fmt: skip
     if amounts:
         raise CannotRender(f"line {min(amounts)} takes goods and names no order line; map it again")
 
