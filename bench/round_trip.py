@@ -136,7 +136,8 @@ def _list(company: DemoCompany, http: httpx.Client, array: str) -> Iterator[dict
         }
         answer = http.get(f"{company.sandbox['qad']}/api/erp/{array}", params=params, headers=_qad(company, http))
         body = answer.raise_for_status().json()
-        yield from body["data"][array]
+        for row in body["data"][array] if isinstance(body["data"], dict) else body["data"]:
+            yield {name.rpartition(".")[2]: value for name, value in row.items()}
         if body["auxillaryData"]["HasMoreParams"] == "false":
             return
 

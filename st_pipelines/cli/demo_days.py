@@ -88,7 +88,7 @@ def run_jobs(jobs: Iterable[Job], progress: Console) -> None:
 def run_life(company: DemoCompany, progress: Console) -> None:
     """Each stop of the company's life: goods come, orders and receipts go out, invoices come in and go back; at the end
     all months. Where life is over, all days once."""
-    from st_pipelines.cli.demo_life import goods_until, mail_of, stops, today
+    from st_pipelines.cli.demo_life import goods_until, stops, today, week_of
 
     names, ends, first = [one.name for one in company.integrations], stops(company), company.integration.first_day
     run_jobs([job for name in names for job in jobs_before_days(name)], progress)
@@ -98,7 +98,7 @@ def run_life(company: DemoCompany, progress: Console) -> None:
         since = max([first, *(end for end in ends if end < day)])
         goods_until(company, day)
         run_jobs([(f"{names[0]}_daily", (since, day))], progress)
-        progress.print(f"{day}: {mail_of(company)} invoices were approved", highlight=False)
+        progress.print(f"{day}: {week_of(company)} invoices were approved", highlight=False)
         run_jobs([(f"{name}_daily", (since, day)) for name in names[1:]], progress)
     run_jobs([months_job(name, first, ends[-1]) for name in names], progress)
 
@@ -112,7 +112,7 @@ def run_days_through_faults(company: DemoCompany, first: date, last: date, progr
 
 def run_life_through_faults(company: DemoCompany, progress: Console) -> None:
     """Both directions at once, a process each, over a life of few stops; in each round another one is killed."""
-    from st_pipelines.cli.demo_life import goods_until, mail_of, stops, today
+    from st_pipelines.cli.demo_life import goods_until, stops, today, week_of
 
     names, ends, first = [one.name for one in company.integrations], stops(company), company.integration.first_day
     left = [day for day in (*ends[2:-1:3], ends[-1]) if day > today(company)]
@@ -120,7 +120,7 @@ def run_life_through_faults(company: DemoCompany, progress: Console) -> None:
         for number, day in enumerate(left):
             goods_until(company, day)
             _run_until_done(names, first, day, {names[number % len(names)]: _CLAIMED}, progress)
-            progress.print(f"{day}: {mail_of(company)} invoices were approved", highlight=False)
+            progress.print(f"{day}: {week_of(company)} invoices were approved", highlight=False)
         _run_until_done(names, first, ends[-1], {names[-1]: _CLAIMED} if left else {}, progress)
 
 

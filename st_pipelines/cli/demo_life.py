@@ -46,21 +46,32 @@ def goods_until(company: DemoCompany, day: date) -> None:
     _act(company, "qad", {"action": "receive_due"})
 
 
-def mail_of(company: DemoCompany) -> int:
-    """Suppliers' invoices of the orders that ServiceNow knows come in, are checked against its receipts, and approved:
-    some before their goods are there, with a reason. In the last month one is canceled and sent in again, as a row of
-    its own, and a supplier credits something. Gives how many."""
-    taken = _act(company, "servicenow", {"action": "take_in_mail", "approve": False})
-    for invoice in taken:
-        _act(company, "servicenow", {"action": "check_invoice", "invoice": invoice["sys_id"]})
-        _approve(company, invoice)
+def week_of(company: DemoCompany) -> int:
+    """The week's mail; in the last month one invoice is canceled and sent in again, as a row of its own, and a supplier
+    credits something. Gives how many invoices came."""
+    taken = mail_of(company)
     if taken and today(company) >= months_of(company)[1].replace(day=1) and not _credit(company):
         first = taken[0]
         _act(company, "servicenow", {"action": "cancel_invoice", "invoice": first["sys_id"], "reason": "wrong scan"})
         _act(company, "servicenow", {"action": "resubmit_invoice", "invoice": first["sys_id"], "as_new": True})
         _credited(company)
-    _control(company, "servicenow", "clock", {"advance": _SETTLED_S})
+        _settle(company)
     return len(taken)
+
+
+def mail_of(company: DemoCompany) -> Sequence[Mapping[str, Any]]:
+    """Suppliers' invoices of the orders that ServiceNow knows come in, are checked against its receipts, and approved:
+    some before their goods are there, with a reason."""
+    taken: list[Mapping[str, Any]] = _act(company, "servicenow", {"action": "take_in_mail", "approve": False})
+    for invoice in taken:
+        _act(company, "servicenow", {"action": "check_invoice", "invoice": invoice["sys_id"]})
+        _approve(company, invoice)
+    _settle(company)
+    return taken
+
+
+def _settle(company: DemoCompany) -> None:
+    _control(company, "servicenow", "clock", {"advance": _SETTLED_S})
 
 
 def _approve(company: DemoCompany, invoice: Mapping[str, Any]) -> None:
