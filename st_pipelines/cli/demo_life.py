@@ -40,9 +40,14 @@ def today(company: DemoCompany) -> date:
     return datetime.fromisoformat(_control(company, "qad", "clock")["now"]).date()
 
 
+def rest_until(company: DemoCompany, day: date) -> None:
+    """The clock of both systems moves to the evening of ``day``, and nobody does anything."""
+    _control(company, "qad", "clock", {"now": datetime.combine(day, _EVENING, UTC).isoformat()})
+
+
 def goods_until(company: DemoCompany, day: date) -> None:
     """The clock moves to the evening of ``day``; what was ordered and delivered until then is entered in QAD."""
-    _control(company, "qad", "clock", {"now": datetime.combine(day, _EVENING, UTC).isoformat()})
+    rest_until(company, day)
     _act(company, "qad", {"action": "receive_due"})
 
 
