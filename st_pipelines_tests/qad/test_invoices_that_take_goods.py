@@ -18,6 +18,7 @@ from st_pipelines.integrations.qad import TARGET
 from st_pipelines.integrations.registry import load_integration
 from st_pipelines.posting.target import CannotRender, Found, NotYet, Refused
 from st_pipelines.systems.http.exact_json import decode
+from st_pipelines.systems.qad import matching
 from st_pipelines.systems.qad.matching import goods
 from st_pipelines.systems.qad.validate import validate
 from st_pipelines_tests.qad.goods import PROFILE, Warehouse, warehouse
@@ -260,3 +261,38 @@ def test_the_two_files_agree_on_the_account_of_received_goods(
         (folder / "qad_profile.yaml").write_text("\n".join(profile))
     found = TARGET.contradictions(load_integration(folder))
     assert len(found) == len(said) and all(part in one for part, one in zip(said, found, strict=True)), found
+
+
+@pytest.mark.parametrize("odd", ["P1,2", "", " ", "P\n1", "P1,literal,eq", "Ü" * 60])
+def test_an_odd_order_number_stops_only_its_own_invoice(place: tuple[Tenant, Warehouse], odd: str) -> None:
+    tenant, house = place
+    order = house.order()
+    house.receive(order, 5)
+    there, nowhere = OrderLineKey(order, "1"), OrderLineKey(odd, "1")
+    known = goods(tenant.client, BOOKS, [there, nowhere])
+    assert (
+        known[there] == Goods(Decimal(5)) and "10USA has no order" in known[nowhere].fault and not known[nowhere].open
+    )
+    assert goods(tenant.client, BOOKS, [nowhere])[nowhere].fault
+    with pytest.raises(CannotRender, match=r"no order number|does not exist"):
+        tenant.write(house.take(1, (odd, 1, "1", "3.00")))
+
+
+def test_a_receipt_that_cannot_be_read_is_a_fault_of_its_line_alone(
+    place: tuple[Tenant, Warehouse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant, house = place
+    order = house.order("3.00", "3.00")
+    bad = house.receive(order, 5)
+    house.receive(order, 4, line=2)
+    ask = matching.all_of
+
+    def garbled(client: Any, name: str, *more: Any) -> list[dict[str, Any]]:
+        rows = ask(client, name, *more)
+        return [{**row, "quantityReceived": "five"} if row.get("receiverNumber") == bad else row for row in rows]
+
+    monkeypatch.setattr(matching, "all_of", garbled)
+    first, second = OrderLineKey(order, "1"), OrderLineKey(order, "2")
+    known = goods(tenant.client, BOOKS, [first, second])
+    assert known[first].open == 0 and f"receiver {bad}: quantityReceived: not an amount" in known[first].fault
+    assert known[second].open == 4

@@ -144,6 +144,8 @@ def _require_same_terms(client: QadClient, bill: Bill, supplier: str, to: Render
     """An order of another supplier or in another currency is not what this invoice is about."""
     order = client.profile.entity("purchaseOrder")
     numbers = sorted({match.order for match in bill.matches})
+    if odd := [number for number in numbers if not _can_be_asked(number)]:
+        raise CannotRender(f"{odd[0]!r} is no order number of QAD; correct the invoice at its source")
     in_domain = [Filter(order.wire("domain"), "eq", to.books.domain)]
     held = by_values(client, "purchaseOrder", to.books, order.wire("code"), numbers, in_domain)
     for number in numbers:
@@ -183,7 +185,13 @@ def _require_worth(bill: Bill) -> None:
 def _of_orders(client: QadClient, name: str, books: Company, lines: Iterable[OrderLineKey]) -> list[Record]:
     entity = client.profile.entity(name)
     in_domain = [Filter(entity.wire("domain"), "eq", books.domain)]
-    return all_of(client, name, books, entity.wire("order"), {key.order for key in lines}, in_domain)
+    orders = {key.order for key in lines if _can_be_asked(key.order)}
+    return all_of(client, name, books, entity.wire("order"), orders, in_domain) if orders else []
+
+
+def _can_be_asked(order: str) -> bool:
+    """QAD's filter has no known escape, and no order has such a number: one bad invoice must not stop the others."""
+    return bool(order.strip()) and not any(letter == "," or ord(letter) < 32 for letter in order)
 
 
 def _key(record: Mapping[str, Any], entity: Entity) -> OrderLineKey:
