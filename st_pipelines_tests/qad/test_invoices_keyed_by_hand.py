@@ -90,3 +90,10 @@ def test_many_invoices_are_looked_for_in_few_questions(place: tuple[Engine, Tena
     asked = [one for one in tenant.control("log")["requests"]
              if one["method"] == "GET" and "supplierInvoices" in one["path"]]  # fmt: skip
     assert len(asked) < 20
+
+
+def test_a_supplier_code_that_cannot_be_asked_for_stops_nobody_else(place: tuple[Engine, Tenant, Warehouse]) -> None:
+    engine, _, house = place
+    odd = house.take(1, extra=(FREIGHT,), supplier_code="A,B")
+    assert run(place, odd, house.take(2, extra=(FREIGHT,))) == 1
+    assert [row.state for row in rows(engine, odd.doc_key)] == ["rejected"]
