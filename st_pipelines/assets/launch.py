@@ -38,6 +38,15 @@ def prepare_home(home: Path, template: Path) -> Path:
     return home
 
 
+def make_storage() -> None:
+    """Has Dagster make its databases under ``DAGSTER_HOME``. It does so when it is first opened, and two processes that
+    open it first at once spoil them."""
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs(limit=1)
+        instance.all_asset_keys()
+        instance.all_instigator_state()
+
+
 def run_job(
     definitions: dg.Definitions, job: str, first: date | None = None, last: date | None = None, *,
     heard: Callable[[dg.EventLogEntry], None] | None = None,

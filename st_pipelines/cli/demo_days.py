@@ -112,10 +112,12 @@ def run_days_through_faults(company: DemoCompany, first: date, last: date, progr
 
 def run_life_through_faults(company: DemoCompany, progress: Console) -> None:
     """Both directions at once, a process each, over a life of few stops; in each round another one is killed."""
+    from st_pipelines.assets.launch import make_storage
     from st_pipelines.cli.demo_life import goods_until, stops, today, week_of
 
     names, ends, first = [one.name for one in company.integrations], stops(company), company.integration.first_day
     left = [day for day in (*ends[2:-1:3], ends[-1]) if day > today(company)]
+    make_storage()
     with _broken(company, progress):
         for number, day in enumerate(left):
             goods_until(company, day)
