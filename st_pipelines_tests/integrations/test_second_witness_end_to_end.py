@@ -154,8 +154,9 @@ def test_an_integration_that_wants_no_witness_asks_for_none(company: Company) ->
 def test_the_period_asset_has_the_check_only_where_the_witness_is_wanted(company: Company) -> None:
     for option, expected in (("journal_entries", {WITNESS_CHECK, "variance_is_zero"}), ("none", {"variance_is_zero"})):
         integration = company.with_options(second_witness=option)
-        flows = [flow for flow in road_of(integration).flows if flow.name in FLOWS]
-        assert {spec.name for spec in period_asset(integration, flows).check_specs} == expected
+        road = road_of(integration)
+        flows = [flow for flow in road.flows if flow.name in FLOWS]
+        assert {spec.name for spec in period_asset(integration, road, flows).check_specs} == expected
     month = company.reconciled()
     assert month.witness is not None
     made = {one.check_name: one for one in _result(month, witnesses=[month.witness]).check_results or ()}

@@ -6,7 +6,7 @@ import pytest
 
 from st_pipelines_tests.sandbox.qad_client import VIEWS, Qad, day, exact, invoice
 
-ACCOUNTS = 19
+ACCOUNTS = 20
 
 
 @pytest.fixture
@@ -158,7 +158,8 @@ def test_the_demo_company_is_as_agreed(qad: Qad) -> None:
     accounts = {row["glCode"]: row for row in qad.rows("glAccounts")}
     assert len(accounts) == ACCOUNTS and [c for c, a in accounts.items() if not a["isActive"]] == ["4999"]
     analysed = {code for code, row in accounts.items() if row["isCostCentreAccount"] and row["isSubAccountAccount"]}
-    assert analysed == {code for code in accounts if code[0] in "45" or code == "6900"}
+    variance = "5900"  # QAD books it by itself, without cost center
+    assert analysed == {code for code in accounts if code[0] in "45" or code == "6900"} - {variance}
     assert [row["costCentreCode"] for row in qad.rows("costCentres") if not row["isActive"]] == ["9900"]
     assert [row["subAccountCode"] for row in qad.rows("subAccounts")] == ["01", "02"]
     assert [row["taxCode"] for row in qad.rows("taxCodes")] == ["TX825", "WI55", "EXEMPT"]
