@@ -8,8 +8,8 @@ import dagster as dg
 from st_pipelines.assets.days import Metadata, as_done
 from st_pipelines.assets.partitions import SINGLE_RUN, daily, group, read_every_day, source_pool
 from st_pipelines.assets.resources import Sessions
+from st_pipelines.integrations.reading import SourceEntity
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import SourceEntity
 
 
 def source_asset(integration: Integration, entity: SourceEntity) -> dg.AssetsDefinition:

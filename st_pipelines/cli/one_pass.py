@@ -12,7 +12,8 @@ from st_pipelines.integrations.align_codes import CodesDone, align_codes
 from st_pipelines.integrations.extracting import extract_days, refresh_reference
 from st_pipelines.integrations.map_day import MappedDay, map_day
 from st_pipelines.integrations.post_days import PostedDay, post_days
-from st_pipelines.integrations.road import Flow, SourceEntity
+from st_pipelines.integrations.reading import SourceEntity
+from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.write_back import WriteBack, marked_flows, write_back
 

@@ -18,8 +18,8 @@ from st_pipelines.alignment import ledger
 from st_pipelines.alignment.codes import Aligned, Difference, Owners, Wanted, align, not_taken
 from st_pipelines.documents.codes import KINDS, Code
 from st_pipelines.documents.mapped import MappedDocument
+from st_pipelines.integrations.masters import CodeSide
 from st_pipelines.integrations.post_days import pace
-from st_pipelines.integrations.road import CodeSide
 from st_pipelines.integrations.session import NotReady, Session
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.plan import plan_documents

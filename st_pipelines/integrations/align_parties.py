@@ -19,7 +19,8 @@ from st_pipelines.alignment.matching import Findings, match
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import FIELDS, Party
 from st_pipelines.documents.party_record import PartyRecord
-from st_pipelines.integrations.road import Flow, PartySide
+from st_pipelines.integrations.masters import PartySide
+from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import NotReady, Session
 from st_pipelines.posting.context import RunContext
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from st_pipelines.inbox.pending import Delivery
-from st_pipelines.integrations.road import EventSide, Flow
+from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.telling import EventSide
 
 Record = tuple[str, str]  # entity and id
 

@@ -20,8 +20,9 @@ from st_pipelines.integrations.event_partitions import new_partition, remove_cov
 from st_pipelines.integrations.event_posting import NOTHING_SENT, Planned, Sent, map_and_plan, send
 from st_pipelines.integrations.event_wishes import Record, Wishes, flows_of, reach, wishes_of
 from st_pipelines.integrations.reconcile import Reconciled, reconcile_touched
-from st_pipelines.integrations.road import EventSide, Flow
+from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import NotReady, Session
+from st_pipelines.integrations.telling import EventSide
 from st_pipelines.integrations.write_back import WriteBack, marked_flows, write_back
 from st_pipelines.posting.standing import Standing, standing
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert
 
 from st_pipelines.database.engine import now_us, transaction
 from st_pipelines.database.schema import extraction
-from st_pipelines.integrations.road import ExtractedDay, SourceEntity, Windows
+from st_pipelines.integrations.reading import ExtractedDay, SourceEntity, Windows
 from st_pipelines.integrations.session import SNAPSHOT, Session, day_window
 from st_pipelines.posting.standing import open_documents
 from st_pipelines.posting.told import told_of

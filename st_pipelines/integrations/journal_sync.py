@@ -16,9 +16,9 @@ from typing import Any
 
 from st_pipelines.audit import trail
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.integrations.road import JournalTelling
 from st_pipelines.integrations.session import Session
 from st_pipelines.integrations.stored import days_of, stored_documents, stored_partitions
+from st_pipelines.integrations.telling import JournalTelling
 from st_pipelines.integrations.witness import span
 from st_pipelines.posting.canonical import content_sha256
 from st_pipelines.posting.context import RunContext, ledger_transaction

@@ -6,7 +6,7 @@ A target's profile that contradicts ``integration.yaml`` is told first: no clien
 
 from typing import Literal
 
-from st_pipelines.integrations.road import Finding
+from st_pipelines.integrations.reading import Finding
 from st_pipelines.integrations.session import Session
 
 Side = Literal["source", "target"]

@@ -22,8 +22,8 @@ from st_pipelines.alignment.matching import Findings, Match, match
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.parties import FIELDS, Party
 from st_pipelines.documents.party_record import PartyRecord
+from st_pipelines.integrations.masters import PartyReturn, PartySide
 from st_pipelines.integrations.post_days import pace
-from st_pipelines.integrations.road import PartyReturn, PartySide
 from st_pipelines.integrations.session import NotReady, Session
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.plan import plan_documents

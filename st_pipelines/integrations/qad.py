@@ -18,20 +18,10 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.order_lines import OrderLineStanding
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.party_record import PartyRecord
+from st_pipelines.integrations.masters import CodeSide, PartySide
+from st_pipelines.integrations.reading import ExtractedDay, Finding, Opened, RawRecords, SourceEntity, Tables, Windows
 from st_pipelines.integrations.registry import FILE_NAME, Integration
-from st_pipelines.integrations.road import (
-    CodeSide,
-    ExtractedDay,
-    Finding,
-    Opened,
-    PartySide,
-    RawRecords,
-    SourceEntity,
-    SourceSide,
-    Tables,
-    TargetSide,
-    Windows,
-)
+from st_pipelines.integrations.road import SourceSide, TargetSide
 from st_pipelines.posting.target import Target
 
 if TYPE_CHECKING:

@@ -7,240 +7,36 @@ each with the flows between them (``integrations/<source>_<target>.py``).
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from sqlalchemy import Engine
 
-from st_pipelines.credentials.keyring import Keyring
-from st_pipelines.credentials.vault import Connection
-from st_pipelines.documents.codes import CodeRecord
 from st_pipelines.documents.goods import Goods, OrderLineKey
 from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.order_lines import OrderLineStanding
-from st_pipelines.documents.party_record import PartyRecord
+from st_pipelines.integrations.masters import CodeSide, PartyReturn, PartySide
+from st_pipelines.integrations.reading import (
+    AS_LISTED,
+    ExtractedDay,
+    Finding,
+    Opened,
+    RawRecords,
+    SourceEntity,
+    Tables,
+    Windows,
+    last_part,
+)
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.posting.target import Found, Target
+from st_pipelines.integrations.telling import EventSide, JournalTelling, Marking
+from st_pipelines.posting.target import Target
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.frames import MappedFrames
     from st_pipelines.mapping.reference import Reference
     from st_pipelines.mapping.tables import Mapping as MappingTables
-    from st_pipelines.posting.write_back import Said
     from st_pipelines.reconciliation.second_witness import Journal
     from st_pipelines.store.files import Store
-
-Tables = Mapping[str, pa.Table]
-Windows = Mapping[str, tuple[datetime, datetime]]  # partition key -> instants [start, end)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A connection taken from the vault, with what a client needs to share tokens and limits with other processes."""
-
-    integration: Integration
-    connection: Connection
-    engine: Engine
-    keyring: Keyring
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that an onboarding check did not find in order. ``cure``: what the administrator must do. ``certain``:
-    false where the system does not show it to us: then nothing is claimed and nothing stops."""
-
-    what: str
-    cure: str = ""
-    certain: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.what}. To do: {self.cure}" if self.cure else self.what
-
-
-class ExtractedDay(Protocol):
-    """What one reading of one window gave. Instants are text as received."""
-
-    @property
-    def pages(self) -> int: ...
-    @property
-    def records(self) -> int: ...
-    @property
-    def unreadable(self) -> int: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def max_modified_on(self) -> str: ...
-    @property
-    def max_id(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class SourceEntity:
-    """One kind of record, extracted by day of modification. ``named_by``: entities whose day names ids of this one, so
-    that a master last modified long ago is read when a document refers to it. ``tables``: all typed tables it fills."""
-
-    name: str
-    description: str
-    tables: tuple[str, ...]
-    named_by: tuple[str, ...] = ()
-
-
-class ReadAgain(Protocol):
-    """What reading single records gave; ``missing``: own ids that do not exist."""
-
-    @property
-    def pages(self) -> int: ...
-    @property
-    def records(self) -> int: ...
-    @property
-    def missing(self) -> Sequence[str]: ...
-
-
-@dataclass(frozen=True)
-class Reread:
-    """The same as a value, for a source that has ids of another type than text."""
-
-    pages: int
-    records: int
-    missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class EventHint:
-    """What an event asks to look at; without an ``entity`` there is a ``reason`` why nothing."""
-
-    event: str
-    entity: str = ""
-    record_id: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class EventSide:
-    """How a source tells of changes. An event is a hint to read, never data (W7)."""
-
-    hint: Callable[[str, bytes, Mapping[str, str]], EventHint]  # (event type, body, the company's own names)
-    # (client, store, integration, partition, entities to fill, own ids by entity, where a feed is begun at most)
-    reread: Callable[
-        [Any, "Store", Integration, str, Sequence[str], Mapping[str, Sequence[str]], datetime], Mapping[str, ReadAgain]
-    ]
-    document_key: Callable[[Integration, str, str], str]  # (…, entity, id); empty for what is no document of its own
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One document that the source is to mark as exported. ``external_id``: what the books call it. ``told``: every
-    external id that the source may have been told for it before. ``values``: what else it is told, by names that the
-    side understands (``Marking.values``)."""
-
-    doc_key: str
-    external_id: str
-    told: tuple[str, ...] = ()
-    values: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Note:
-    """One document that is not in the books: ``waiting``, ``held`` or ``refused``, and why, for people there."""
-
-    doc_key: str
-    state: str
-    reason: str
-
-
-class Marked(Protocol):
-    """What the source says to one mark. ``unknown``: only asking again can tell. ``reason`` in its own words."""
-
-    @property
-    def state(self) -> "Said": ...
-    @property
-    def reason(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class Marking:
-    """How a source is told that its documents are in the books. Asking twice changes nothing.
-
-    ``send``: (client, entity, marks) -> one result for each, in order; raises ``SystemFault`` where nothing was sent.
-    ``not_marked``: (entity, its tables of one day, integration) -> keys of documents that it shows as not exported.
-    ``values``: what the source is told of a document as the target holds it now; None: its number alone. ``note``:
-    (client, entity, notes) -> as ``send``, for what is not in the books (``options.tell_holds``)."""
-
-    send: Callable[[Any, str, Sequence[Mark]], Sequence[Marked]]
-    not_marked: Callable[[str, Tables, Integration], Sequence[str]]
-    values: Callable[[Found], Mapping[str, str]] | None = None
-    note: Callable[[Any, str, Sequence[Note]], Sequence[Marked]] | None = None
-
-
-@dataclass(frozen=True)
-class PartySide:
-    """How a system's customers and vendors are compared. ``read``: all of a role; ``get``: some by reference, as they
-    are now; ``target_id`` and ``reference``: from a reference to the ledger's id of the record, and back."""
-
-    read: Callable[[Any, str], Iterable[PartyRecord]]
-    get: Callable[[Any, str, Collection[str]], Mapping[str, PartyRecord]]
-    target_id: Callable[[str], str]
-    reference: Callable[[Any, str, str], str]  # (client, role, id)
-
-
-@dataclass(frozen=True)
-class PartyReturn:
-    """How a source takes parties that only the target has. ``kinds``: role to the kind that its target knows;
-    ``changeable``: by role, the fields that it lets others change."""
-
-    as_target: Callable[[Any], Target]
-    kinds: Mapping[str, str]
-    changeable: Mapping[str, Collection[str]]
-
-
-@dataclass(frozen=True)
-class CodeSide:
-    """How a system's lists of codes are read and written. ``read``: (client, kind) -> the whole list as it is now;
-    ``key``: the ledger's key of a code that is known by this system; ``lists``: those it has, by their names in
-    integration.yaml; ``takes``: those that others may write to."""
-
-    read: Callable[[Any, str], Sequence[CodeRecord]]
-    key: Callable[[Integration, str, str], str]
-    as_target: Callable[[Any], Target]
-    lists: Collection[str]
-    takes: Collection[str]
-
-
-@dataclass(frozen=True)
-class JournalTelling:
-    """How the entries of a source's own journal are told whether their documents are in the books. An entry is the
-    source's own value, with ``id``, ``number`` and ``version_id``.
-
-    ``documents``: (client, entry, kinds that are carried) -> document keys, and types of transactions that are none of
-    these kinds. ``is_settled``: nothing is to be said about it. ``says``: (entry, in the books, message) -> whether it
-    says so already. ``tell`` gives ``state`` (told, known, moved, refused, unknown, not_sent), ``reason`` and, where it
-    moved, the ``entry`` as it is now."""
-
-    entries: Callable[[Any, date, date], Iterable[Any]]
-    documents: Callable[[Any, Any, Collection[str]], tuple[Sequence[str], Sequence[str]]]
-    modified_on: Callable[[Any], datetime]
-    is_settled: Callable[[Any], bool]
-    says: Callable[[Any, bool, str], bool]
-    tell: Callable[[Any, Any, bool, str], Any]
-
-
-@dataclass(frozen=True)
-class RawRecords:
-    """How a stored page of a source is read again: the list of records in it, and which member is a record's own id.
-    ``ids``: (store, integration, partition, the id in a document's key) -> the own ids of its records there.
-    ``find``: (store, integration, entity, partition, page, document key) -> its record, for a source whose records
-    have no id of their own."""
-
-    records: str = "data"
-    own_id: str = "id"
-    ids: Callable[["Store", str, str, str], Collection[str]] = lambda store, integration, partition, one: (one,)
-    find: Callable[["Store", str, str, str, Mapping[str, Any], str], Mapping[str, Any] | None] | None = None
-
-
-def last_part(doc_key: str) -> str:
-    """The source's own id, where a key ends with it."""
-    return doc_key.rpartition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -276,7 +72,7 @@ class SourceSide:
     id_of: Callable[[str], str] = last_part
     still: Callable[[str], str] | None = None
     longest_id: int = 20
-    raw: RawRecords = RawRecords()
+    raw: RawRecords = AS_LISTED
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ import pyarrow as pa
 from st_pipelines.documents.codes import CodeRecord
 from st_pipelines.documents.keys import coded, doc_key, fitting
 from st_pipelines.documents.order_lines import OrderLineStanding
+from st_pipelines.integrations.masters import CodeSide
+from st_pipelines.integrations.reading import Finding, Opened, Tables
 from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import CodeSide, Finding, Opened, Tables, TargetSide
+from st_pipelines.integrations.road import TargetSide
 
 if TYPE_CHECKING:
     from st_pipelines.mapping.reference import Reference

@@ -7,27 +7,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from st_pipelines.documents.keys import LONGEST_PART
-from st_pipelines.integrations.registry import BrokenIntegration, Integration
-from st_pipelines.integrations.road import (
-    EventHint,
-    EventSide,
+from st_pipelines.integrations.reading import (
     ExtractedDay,
     Finding,
-    Mark,
-    Marked,
-    Marking,
-    Note,
     Opened,
     RawRecords,
     ReadAgain,
     Reread,
     SourceEntity,
-    SourceSide,
     Tables,
     Windows,
     last_part,
 )
+from st_pipelines.integrations.registry import BrokenIntegration, Integration
+from st_pipelines.integrations.road import SourceSide
 from st_pipelines.integrations.servicenow import order_lines
+from st_pipelines.integrations.telling import EventHint, EventSide, Mark, Marked, Marking, Note
 from st_pipelines.posting.target import Found
 
 if TYPE_CHECKING:

@@ -10,27 +10,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from st_pipelines.documents.party_record import PartyRecord
-from st_pipelines.integrations.registry import Integration
-from st_pipelines.integrations.road import (
-    EventHint,
-    EventSide,
+from st_pipelines.integrations.masters import PartyReturn, PartySide
+from st_pipelines.integrations.reading import (
     ExtractedDay,
     Finding,
-    JournalTelling,
-    Mark,
-    Marked,
-    Marking,
     Opened,
-    PartyReturn,
-    PartySide,
     ReadAgain,
     Reread,
     SourceEntity,
-    SourceSide,
     Tables,
     Windows,
     last_part,
 )
+from st_pipelines.integrations.registry import Integration
+from st_pipelines.integrations.road import SourceSide
+from st_pipelines.integrations.telling import EventHint, EventSide, JournalTelling, Mark, Marked, Marking
 
 if TYPE_CHECKING:
     from st_pipelines.posting.target import Target

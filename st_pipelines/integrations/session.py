@@ -18,8 +18,9 @@ from st_pipelines.credentials.keyring import Keyring, load_keyring
 from st_pipelines.credentials.vault import Vault
 from st_pipelines.database.engine import open_database
 from st_pipelines.database.migrate import upgrade
+from st_pipelines.integrations.reading import Opened
 from st_pipelines.integrations.registry import BrokenIntegration, Integration
-from st_pipelines.integrations.road import Opened, Road
+from st_pipelines.integrations.road import Road
 from st_pipelines.integrations.roads import road_of
 from st_pipelines.mapping.reference import Reference
 from st_pipelines.mapping.tables import Mapping as MappingTables

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from st_pipelines.integrations.road import RawRecords, Road
+from st_pipelines.integrations.reading import RawRecords
+from st_pipelines.integrations.road import Road
 from st_pipelines.store.files import NotStored, Store
 
 LAYER = "source"

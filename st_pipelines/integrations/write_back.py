@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from st_pipelines.database.engine import reading
 from st_pipelines.database.schema import extraction
-from st_pipelines.integrations.road import Flow, Mark, Marking, Note
+from st_pipelines.integrations.road import Flow
 from st_pipelines.integrations.session import Session
+from st_pipelines.integrations.telling import Mark, Marking, Note
 from st_pipelines.posting import told
 from st_pipelines.posting.context import RunContext
 from st_pipelines.posting.write_back import Answer, Question, Said, ask, look_again, mark_again, plan_marks, record

@@ -12,7 +12,7 @@ import httpx
 
 from st_pipelines.cli.demo_company import SANDBOX_OPTIONS
 from st_pipelines.integrations.onboarding import Side, findings
-from st_pipelines.integrations.road import Finding
+from st_pipelines.integrations.reading import Finding
 from st_pipelines.sandbox.server import running_sandbox
 from st_pipelines_tests.cli.command import CommandLine
 from st_pipelines_tests.procurement.buyer import DEMO, Buyer
