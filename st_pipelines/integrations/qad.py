@@ -18,9 +18,10 @@ from st_pipelines.documents.mapped import MappedDocument
 from st_pipelines.documents.order_lines import OrderLineStanding
 from st_pipelines.documents.parties import Party
 from st_pipelines.documents.party_record import PartyRecord
+from st_pipelines.integrations import qad_checks
 from st_pipelines.integrations.masters import CodeSide, PartySide
-from st_pipelines.integrations.reading import ExtractedDay, Finding, Opened, RawRecords, SourceEntity, Tables, Windows
-from st_pipelines.integrations.registry import FILE_NAME, Integration
+from st_pipelines.integrations.reading import ExtractedDay, Opened, RawRecords, SourceEntity, Tables, Windows
+from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import SourceSide, TargetSide
 from st_pipelines.posting.target import Target
 
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 IN_USE = pa.schema([("code", pa.string()), ("is_active", pa.bool_())])
 SNAPSHOT = "current"  # the partition key of reference tables
 
-# Which of the integration's control accounts an entity of the profile must have too, and the flows that post it.
-CONTROL = {
-    "customerInvoice": ("receivable", ("invoices",)),
-    "customerPayment": ("receivable", ("payments",)),
-    "supplierInvoice": ("payable", ("bills", "supplier_invoices")),
-}
 REFERENCE = {
     "gl_accounts": "Chart of accounts with analysis flags.",
     "cost_centers": "Cost centers; retired ones are inactive.",
@@ -55,13 +50,6 @@ DAILY = (
                  "lines and their suppliers.", ("purchase_orders", "purchase_order_lines", "order_suppliers")),
     SourceEntity("receipts", "Rows of goods receipts entered that day; corrections are negative.", ("receipts",)),
 )  # fmt: skip
-# Entities of the profile that reading an entity of ``DAILY`` asks for.
-READ_FOR = {
-    "suppliers": ("supplier", "businessRelation"),
-    "purchase_orders": ("purchaseOrder", "purchaseOrderLine", "supplier", "businessRelation"),
-    "receipts": ("receipt", "purchaseOrder"),
-}
-MATCHED_WITH = ("purchaseOrder", "purchaseOrderLine", "receipt")  # read for a supplier invoice that takes goods
 SOURCE_REFERENCE = {
     "sites": "Sites: the key of the legal entity.",
     "gl_accounts": "GL accounts that order lines name; retired ones are inactive.",
@@ -137,86 +125,6 @@ def _mapping_reference(own: Tables, source: Tables) -> "Reference":
         },
         suppliers=own.get("suppliers"),
     )
-
-
-def _contradictions(integration: Integration) -> list[str]:
-    from st_pipelines.systems.qad.profile_file import load_profile
-
-    path, accounts = integration.folder / integration.target.profile, integration.options.control_accounts
-    if accounts is None:
-        return []
-    profile, found = load_profile(path), list[str]()
-    for name, (side, flows) in CONTROL.items():
-        flow = next((one for one in flows if one in integration.flows), None)
-        if flow is None:
-            continue
-        if name not in profile.entities:
-            found.append(f"{flow} is switched on in {FILE_NAME}, and {path.name} has no entities.{name}. To do: add it")
-            continue
-        if name == "supplierInvoice" and accounts.received:
-            found += _received_account(accounts.received, profile.entity(name), path.name)
-        ours, theirs = getattr(accounts, side), profile.entity(name).control_account
-        if ours != theirs:
-            found.append(
-                f"the control account of {flow} is {theirs} in {path.name} (entities.{name}.control_account) and "
-                f"{ours} in {FILE_NAME} (options.control_accounts.{side}). To do: write the one that QAD uses into both"
-            )
-    return found
-
-
-def _received_account(ours: str, entity: Any, profile: str) -> list[str]:
-    """``entity``: the profile's ``supplierInvoice``."""
-    if "matched_invoice" not in entity.forms:
-        return [f"options.control_accounts.received is set in {FILE_NAME}, and {profile} has no form matched_invoice "
-                "of entities.supplierInvoice. To do: add it, with the status that matches receipts"]  # fmt: skip
-    if ours != entity.received_account:
-        return [f"goods received and not invoiced are account {entity.received_account} in {profile} (entities."
-                f"supplierInvoice.received_account) and {ours} in {FILE_NAME} (options.control_accounts.received). To "
-                "do: write the one that QAD uses into both"]  # fmt: skip
-    return []
-
-
-def _ping(client: Any, integration: Integration) -> list[Finding]:
-    """As a target: every entity that the switched-on flows write, and the code lists that mapping joins with."""
-    from st_pipelines.integrations.roads import road_of
-    from st_pipelines.systems.qad.profile import ENTITY_OF_KIND
-    from st_pipelines.systems.qad.reads import ENTITIES
-    from st_pipelines.systems.qad.validate import Needs, validate
-
-    road = road_of(integration)
-    kinds = [kind for name in integration.flows for kind in road.flow(name).kinds]
-    writes = [ENTITY_OF_KIND[kind] for kind in dict.fromkeys(kinds) if kind in ENTITY_OF_KIND]
-    reads = [ENTITIES[name] for name in road.target.reference]
-    if any(road.flow(name).takes_goods for name in integration.flows):
-        reads += MATCHED_WITH
-    # source:tenant:kind:id, and what a second life or a reversal puts behind it
-    longest = len(f"XXX:{integration.source.company}:{max(kinds, key=len)}:") + road.source.longest_id + len(":99:void")
-    needs = Needs(reads, dict.fromkeys(writes), longest)
-    return [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
-
-
-def _ping_source(client: Any, integration: Integration) -> list[Finding]:
-    """As a source: what the switched-on flows read, and the lists of codes that it shares with the target."""
-    from st_pipelines.documents.codes import KINDS
-    from st_pipelines.integrations.roads import road_of
-    from st_pipelines.systems.qad.profile import CODE_ENTITY_OF_KIND
-    from st_pipelines.systems.qad.reads import ENTITIES
-    from st_pipelines.systems.qad.validate import Needs, validate
-
-    road = road_of(integration)
-    read = {entity for name in integration.flows for entity in road.flow(name).reads}
-    joined = {join.removeprefix("source_") for name in integration.flows for join in road.flow(name).joins
-              if join.startswith("source_")}  # fmt: skip
-    kinds = {KINDS[name]: rules for name, rules in integration.codes.items()}
-    codes = {CODE_ENTITY_OF_KIND[kind]: rules for kind, rules in kinds.items() if kind in CODE_ENTITY_OF_KIND}
-    told = [name for name, rules in codes.items() if rules.create_in_source or "target" in rules.fields.values()]
-    needs = Needs([*(entity for name, entities in READ_FOR.items() if name in read for entity in entities),
-                   *(ENTITIES[name] for name in SOURCE_REFERENCE if name in joined), *codes], told)  # fmt: skip
-    found = [Finding(f"{fault.where}: {fault.what}", fault.cure) for fault in validate(client, needs)]
-    if "legal_entity" in kinds and client.profile.workspace.list.title is None:
-        found.append(Finding("workspace.list.title is missing: without it legal entities have no name",
-                             "name the member of the list of workspaces in the profile"))  # fmt: skip
-    return found
 
 
 def _read_parties(client: Any, role: str) -> Iterable[PartyRecord]:
@@ -296,7 +204,7 @@ def _raw_record(
 
 SOURCE = SourceSide(
     system="qad", daily=DAILY, reference=SOURCE_REFERENCE, connect=_connect_source, extract_days=_extract_days,
-    extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=_ping_source,
+    extract_reference=_extract_reference, naming_columns=_nothing_named, named_ids=_no_ids, ping=qad_checks.ping_source,
     codes=CODES, pins=("profile", "companies"), order_lines=_order_lines, raw=RawRecords(find=_raw_record),
 )  # fmt: skip
 
@@ -304,7 +212,7 @@ PARTIES = PartySide(_read_parties, _get_parties, _target_id, _reference)
 
 TARGET = TargetSide(
     system="qad", reference=REFERENCE, connect=_connect, read_reference=_read_reference, as_target=_as_target,
-    mapping_reference=_mapping_reference, ping=_ping, contradictions=_contradictions,
+    mapping_reference=_mapping_reference, ping=qad_checks.ping_target, contradictions=qad_checks.contradictions,
     parties=PARTIES, as_linked=_as_linked, goods=_goods, order_lines=_order_lines,
 )  # fmt: skip
 
