@@ -10,7 +10,7 @@ from st_pipelines_tests.sandbox.qad_client import BASE, Qad, exact, invoice
 def test_state_lists_entities_and_their_records(qad: Qad) -> None:
     customer = qad.customer()
     entities = qad.http.get("/_sandbox/state").json()["entities"]
-    assert (entities["customers"], entities["gl_accounts"]) == (1, 19)
+    assert (entities["customers"], entities["gl_accounts"]) == (1, 20)
     qad.create("customerInvoices", **invoice(customer["customerCode"], "10.10"))
     answer = exact(
         qad.http.get("/_sandbox/state", params={"entity": "customer_invoices", "customLong0": "ST:1:invoice:1"})
