@@ -64,6 +64,24 @@ def group_schedules(integration: Integration, job: dict[str, AssetJob]) -> list[
     ]  # fmt: skip
 
 
+def layer_job(integration: Integration, layer: str, about: str) -> AssetJob:
+    """All of a layer that has no partitions, in one run."""
+    return dg.define_asset_job(
+        f"{integration.name}_{layer}", selection=dg.AssetSelection.key_prefixes([integration.name, layer]),
+        run_tags=run_tags(integration, layer), description=about,
+    )  # fmt: skip
+
+
+def layer_schedule(integration: Integration, job: AssetJob, cron: str, about: str) -> list[dg.ScheduleDefinition]:
+    """Started by a person, as all that writes; none where its cron expression is empty."""
+    if not cron:
+        return []
+    return [dg.ScheduleDefinition(
+        name=job.name, job=job, cron_schedule=cron, execution_timezone=integration.time_zone,
+        default_status=dg.DefaultScheduleStatus.STOPPED, description=about,
+    )]  # fmt: skip
+
+
 def _groups(integration: Integration) -> dict[str, list[str]]:
     """The flows of each group that are switched on; none without any."""
     on = {name: [flow for flow in group.flows if flow in integration.flows]

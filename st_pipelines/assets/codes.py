@@ -10,8 +10,9 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
+from st_pipelines.assets.automation import layer_job, layer_schedule
 from st_pipelines.assets.metadata import table
-from st_pipelines.assets.partitions import group, run_tags, target_pool
+from st_pipelines.assets.partitions import group, target_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 
@@ -64,22 +65,16 @@ def code_asset(integration: Integration, name: str) -> dg.AssetsDefinition:
 
 
 def codes_job(integration: Integration) -> AssetJob:
-    return dg.define_asset_job(
-        f"{integration.name}_codes", selection=dg.AssetSelection.key_prefixes([integration.name, LAYER]),
-        run_tags=run_tags(integration, LAYER),
-        description="Bring cost centers, accounts and terms of both systems to one, before documents name them.",
+    return layer_job(
+        integration, LAYER, "Bring cost centers, accounts and terms of both systems to one, before documents name them."
     )  # fmt: skip
 
 
 def codes_schedule(integration: Integration, job: AssetJob) -> list[dg.ScheduleDefinition]:
-    """Started by a person, as all that writes; none where its cron expression is empty."""
-    if not integration.schedules.codes:
-        return []
-    return [dg.ScheduleDefinition(
-        name=f"{integration.name}_codes", job=job, cron_schedule=integration.schedules.codes,
-        execution_timezone=integration.time_zone, default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Codes of both systems are compared; each side is told what the other has the say of.",
-    )]  # fmt: skip
+    return layer_schedule(
+        integration, job, integration.schedules.codes,
+        "Codes of both systems are compared; each side is told what the other has the say of.",
+    )  # fmt: skip
 
 
 def _first(rows: Sequence[dict[str, str]]) -> str | None:

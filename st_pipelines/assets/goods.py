@@ -39,8 +39,8 @@ def goods_metadata(report: "GoodsReport", day: str) -> dict[str, Any]:
     own = report.by_day.get(day)
     shown: dict[str, Any] = {"invoices_matched": own.matched if own else 0, **waits_by_age(report.rate)}
     if own is not None:
-        shown |= _percent("first_try_match_percent", own)
-    return shown | _percent("first_try_match_percent_so_far", report.rate)
+        shown |= rate_percent("first_try_match_percent", own)
+    return shown | rate_percent("first_try_match_percent_so_far", report.rate)
 
 
 def waits_by_age(rate: "MatchRate") -> dict[str, int]:
@@ -49,5 +49,6 @@ def waits_by_age(rate: "MatchRate") -> dict[str, int]:
     return {"waiting_for_goods": rate.waits, **ages}
 
 
-def _percent(name: str, rate: "MatchRate") -> dict[str, Any]:
+def rate_percent(name: str, rate: "MatchRate") -> dict[str, Any]:
+    """Nothing where nothing was matched yet: a rate of none is no rate."""
     return {} if rate.percent is None else {name: dg.MetadataValue.float(float(rate.percent))}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from st_pipelines.assets.goods import waits_by_age
+from st_pipelines.assets.goods import rate_percent, waits_by_age
 from st_pipelines.assets.metadata import amount, table
 from st_pipelines.integrations.road import Road
 from st_pipelines.reconciliation.amounts import pieces
@@ -60,7 +60,7 @@ def match_metadata(result: "Reconciliation") -> Mapping[str, Any]:
     """Numbers that plot: the rate over the integration's whole life, waits as of now."""
     if (match := result.match) is None:
         return {}
-    rate = {} if match.percent is None else {"first_try_match_percent": dg.MetadataValue.float(float(match.percent))}
+    rate = rate_percent("first_try_match_percent", match)
     return {**rate, "three_way_match": match.verdict(), "invoices_matched": match.matched, **waits_by_age(match)}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
+from st_pipelines.assets.automation import layer_job, layer_schedule
 from st_pipelines.assets.metadata import table
-from st_pipelines.assets.partitions import group, run_tags, source_pool
+from st_pipelines.assets.partitions import group, source_pool
 from st_pipelines.assets.resources import Sessions
 from st_pipelines.integrations.registry import Integration
 from st_pipelines.integrations.road import Flow
@@ -64,22 +65,17 @@ def parties_asset(integration: Integration, flow: Flow, role: str) -> dg.AssetsD
 
 
 def parties_job(integration: Integration) -> AssetJob:
-    return dg.define_asset_job(
-        f"{integration.name}_parties", selection=dg.AssetSelection.key_prefixes([integration.name, "parties"]),
-        run_tags=run_tags(integration, "parties"),
-        description="Compare the parties of both systems and send what only the target has, or changed, to the source.",
+    return layer_job(
+        integration, "parties",
+        "Compare the parties of both systems and send what only the target has, or changed, to the source.",
     )  # fmt: skip
 
 
 def parties_schedule(integration: Integration, job: AssetJob) -> list[dg.ScheduleDefinition]:
-    """Started by a person, as all that writes; none where its cron expression is empty."""
-    if not integration.schedules.parties:
-        return []
-    return [dg.ScheduleDefinition(
-        name=f"{integration.name}_parties", job=job, cron_schedule=integration.schedules.parties,
-        execution_timezone=integration.time_zone, default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Customers and vendors of both systems are compared; what only the target has goes to the source.",
-    )]  # fmt: skip
+    return layer_schedule(
+        integration, job, integration.schedules.parties,
+        "Customers and vendors of both systems are compared; what only the target has goes to the source.",
+    )  # fmt: skip
 
 
 def _cure(proposed: int, conflicts: Any) -> str | None:

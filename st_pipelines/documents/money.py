@@ -21,6 +21,7 @@ _MINOR_UNITS_OTHER_THAN_TWO = {
     "QTY": 6,
 }  # fmt: skip
 
+NO_CURRENCY = "XXX"  # ISO 4217: no currency; stands for a text that is no currency code
 PIECES = "QTY"  # no currency: quantities of goods, so that they are added up and compared as exactly as amounts are
 
 

@@ -24,7 +24,7 @@ REFERENCE = {"legal_entities": "Legal entities, by the company code of the ERP."
 
 
 def _connect(opened: Opened) -> Any:
-    from st_pipelines.systems.servicenow.connect import connect
+    from st_pipelines.systems.servicenow.connect import connect, quiet_period_s
     from st_pipelines.systems.servicenow.profile_file import load_profile
     from st_pipelines.systems.servicenow.proof import Proof
     from st_pipelines.systems.servicenow.side import Instance
@@ -32,7 +32,7 @@ def _connect(opened: Opened) -> Any:
     client = connect(opened.connection, opened.engine, opened.keyring)
     profile = load_profile(opened.integration.folder / opened.integration.target.profile)
     domain = _domains(opened.integration)[0]
-    quiet = float(opened.connection.settings.get("quiet_period_s", 120.0))
+    quiet = quiet_period_s(opened.connection)
     stages = tuple(one for one in _staged(opened.integration) if one in profile.staging)
     return Instance(client, profile, Proof(client), f"QAD:{domain}", quiet, stages)
 

@@ -37,7 +37,7 @@ DAILY = (
 
 
 def _connect(opened: Opened) -> Any:
-    from st_pipelines.systems.servicenow.connect import connect
+    from st_pipelines.systems.servicenow.connect import connect, quiet_period_s
     from st_pipelines.systems.servicenow.profile_file import load_profile
     from st_pipelines.systems.servicenow.proof import Proof
     from st_pipelines.systems.servicenow.side import Instance
@@ -48,7 +48,7 @@ def _connect(opened: Opened) -> Any:
         raise BrokenIntegration(f"{opened.integration.name}: source.tenant is {source.tenant}, and {source.profile} is "
                                 f"for the instance {profile.instance_name!r}; write its name into both")  # fmt: skip
     client = connect(opened.connection, opened.engine, opened.keyring)
-    quiet = float(opened.connection.settings.get("quiet_period_s", 120.0))
+    quiet = quiet_period_s(opened.connection)
     return Instance(client, profile, Proof(client), f"SN:{source.tenant}", quiet)
 
 

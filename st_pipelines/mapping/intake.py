@@ -12,12 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from st_pipelines.documents.money import InvalidAmount, minor_unit
+from st_pipelines.documents.money import NO_CURRENCY, InvalidAmount, minor_unit
 from st_pipelines.mapping.amounts import PLACES
 from st_pipelines.mapping.effective import Flags, Ints, days_of
 from st_pipelines.mapping.options import MappingOptions
 
-NO_CURRENCY = "XXX"  # ISO 4217: no currency involved; stands for a text that is no currency code
 _FIRST, _LAST = (int(day) for day in days_of([date(1900, 1, 1), date(2999, 12, 31)]))
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from st_pipelines.documents.frames import MAPPED_DOCUMENT, MAPPED_LINE, SUPPLIER_SOURCE
 from st_pipelines.documents.keys import coded, doc_key
-from st_pipelines.documents.money import PIECES, InvalidAmount, to_minor
+from st_pipelines.documents.money import NO_CURRENCY, PIECES, InvalidAmount, to_minor
 from st_pipelines.mapping.frames import MappedFrames
 from st_pipelines.mapping.reference import Reference
 from st_pipelines.mapping.rows import STANDS_ALONE
@@ -176,7 +176,7 @@ def _money(row: Row) -> Row:
         minor = to_minor(row["amount"], row["currency"]) if row["amount"] is not None else 0
     except InvalidAmount:
         minor = 0
-    return {"currency": row["currency"] or "XXX", "total_minor": minor}
+    return {"currency": row["currency"] or NO_CURRENCY, "total_minor": minor}
 
 
 def _uncounted(row: Row) -> Hold | None:

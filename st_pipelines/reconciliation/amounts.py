@@ -5,8 +5,6 @@ Used by the report, the exports and the command line, so that one amount looks t
 
 from st_pipelines.documents.money import PIECES, InvalidAmount, minor_unit
 
-NO_CURRENCY = "XXX"  # ISO 4217: no currency. A held document whose currency could not be read is counted under it
-
 
 def decimals(currency: str) -> int:
     """Decimals of a currency; two for what is not a currency code, so that a broken code can still be shown."""

@@ -46,36 +46,12 @@ class Triple:
         return tuple(copy for copy in self.copies if copy.stands)
 
 
-@dataclass(frozen=True)
-class TwoWayDifference:
-    """Reliability L17, by external reference: what the ledger posted and the target lacks, what the target holds and
-    the ledger has not posted, what the target holds more than once."""
-
-    missing: tuple[str, ...]
-    extra: tuple[str, ...]
-    duplicated: tuple[str, ...]
-
-
 def triples(source: Side, ledger: Side, target: Side) -> Iterator[Triple]:
     """Every document of any side, ordered by key."""
     from_source, from_ledger = _by_key(source), _by_key(ledger)
     copies = _copies_by_key(target)
     for key in sorted(from_source.keys() | from_ledger.keys() | copies.keys()):
         yield Triple(key, from_source.get(key), from_ledger.get(key), copies.get(key, ()))
-
-
-def two_way_difference(ledger: Side, target: Side) -> TwoWayDifference:
-    """References only; what differs inside a document found on both sides is ``variances``' business."""
-    posted = {row["reference"] for row in ledger.documents.to_pylist() if row["stands"]}
-    held: dict[str, int] = defaultdict(int)
-    for row in target.documents.to_pylist():
-        if row["stands"]:
-            held[row["reference"]] += 1
-    return TwoWayDifference(
-        missing=tuple(sorted(posted - held.keys())),
-        extra=tuple(sorted(held.keys() - posted)),
-        duplicated=tuple(sorted(reference for reference, count in held.items() if count > 1)),
-    )
 
 
 def subtract(left: Lines, right: Lines) -> dict[Place, int]:

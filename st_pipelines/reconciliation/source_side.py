@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from st_pipelines.documents.mapped import MappedDocument
-from st_pipelines.documents.money import InvalidAmount, minor_unit, round_to_minor, to_minor
+from st_pipelines.documents.money import NO_CURRENCY, InvalidAmount, minor_unit, round_to_minor, to_minor
 from st_pipelines.documents.procurement import measure
-from st_pipelines.reconciliation.amounts import NO_CURRENCY
 from st_pipelines.reconciliation.sides import NOT_MAPPED, Side, side
 
 # A held document without accounts still has a total. It is shown on the side where its lines would be:

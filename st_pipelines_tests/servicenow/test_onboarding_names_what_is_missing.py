@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.servicenow.client import ServiceNow
 from st_pipelines.systems.servicenow.needs import Needs
 from st_pipelines.systems.servicenow.onboarding import checks, faults
-from st_pipelines.systems.servicenow.probes import Check
 from st_pipelines_tests.servicenow.hostile import Hostile
 from st_pipelines_tests.servicenow.samples import demo_profile, fill, invoice, line, order, order_line
 

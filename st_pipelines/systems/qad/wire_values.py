@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from st_pipelines.documents.money import CONTEXT, InvalidAmount, from_minor, to_minor
+from st_pipelines.documents.money import InvalidAmount, from_minor, to_minor
 from st_pipelines.posting.target import CannotRender
 from st_pipelines.systems.qad.profile import Entity, Profile
 
@@ -62,10 +62,6 @@ def read_amount(value: object, field: str) -> Decimal:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return Decimal(value)
     raise ValueError(f"{field}: not an amount: {str(value)[:40]!r}")
-
-
-def same_amount(left: Decimal, right: Decimal) -> bool:
-    return CONTEXT.compare(left, right) == 0
 
 
 def wire_date(day: date, profile: Profile) -> str:

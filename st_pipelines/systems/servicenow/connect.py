@@ -74,6 +74,11 @@ def connect(connection: Connection, engine: Engine, keyring: Keyring) -> Service
                       import_deadline_s=settings.import_deadline_s)  # fmt: skip
 
 
+def quiet_period_s(connection: Connection) -> float:
+    """How long a cut-off import may still be applied. Raises ``Misconfigured``."""
+    return _checked(connection).quiet_period_s
+
+
 def _checked(connection: Connection) -> Settings:
     settings = read_settings(connection, Settings, SECRETS)
     if not (1 <= settings.page_rows <= 10_000 and 1 <= settings.at_once <= 16):

@@ -7,9 +7,10 @@ labels are, so they are looked up by label.
 
 from collections.abc import Iterator
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.servicenow.dictionary import MetadataHidden
 from st_pipelines.systems.servicenow.needs import Needs
-from st_pipelines.systems.servicenow.probes import Check, look
+from st_pipelines.systems.servicenow.probes import look
 from st_pipelines.systems.servicenow.profile import Profile
 from st_pipelines.systems.servicenow.proof import Proof
 from st_pipelines.systems.servicenow.query import Columns, all_of, equals, is_not_empty

@@ -6,8 +6,9 @@ instance of ServiceNow's own (``<name>.service-now.com``) says it as well; an ad
 """
 
 from st_pipelines.posting.target import WrongCompany
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.servicenow.client import ServiceNow
-from st_pipelines.systems.servicenow.probes import Check, look
+from st_pipelines.systems.servicenow.probes import look
 from st_pipelines.systems.servicenow.query import Columns, all_of, equals
 from st_pipelines.systems.servicenow.values import stored
 

@@ -4,10 +4,10 @@ ours, it is only not seen by these flows.
 
 from collections.abc import Iterator
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.http.errors import Refused
 from st_pipelines.systems.servicenow.client import ServiceNow
 from st_pipelines.systems.servicenow.needs import Needs
-from st_pipelines.systems.servicenow.probes import Check
 from st_pipelines.systems.servicenow.profile import Profile
 from st_pipelines.systems.servicenow.tables import select
 

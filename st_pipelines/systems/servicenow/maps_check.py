@@ -4,8 +4,9 @@ row would then make another record.
 
 from collections.abc import Iterator
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.servicenow.dictionary import MetadataHidden
-from st_pipelines.systems.servicenow.probes import Check, look
+from st_pipelines.systems.servicenow.probes import look
 from st_pipelines.systems.servicenow.profile import Profile, ProfileFault, Staging
 from st_pipelines.systems.servicenow.proof import Proof
 from st_pipelines.systems.servicenow.query import Columns, all_of, equals

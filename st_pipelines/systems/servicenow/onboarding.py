@@ -7,12 +7,13 @@ staging tables with their transform maps, echoes, roles and zone of the user. On
 
 from collections.abc import Iterator, Mapping
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.http.errors import Refused, SignInRefused, SystemFault
 from st_pipelines.systems.servicenow import echo_check, legacy_check, maps_check, table_checks, user_check
 from st_pipelines.systems.servicenow.client import ServiceNow
 from st_pipelines.systems.servicenow.identity import instance_check
 from st_pipelines.systems.servicenow.needs import Needs, everything
-from st_pipelines.systems.servicenow.probes import Check, look
+from st_pipelines.systems.servicenow.probes import look
 from st_pipelines.systems.servicenow.profile import Needed, Profile
 from st_pipelines.systems.servicenow.proof import Proof
 from st_pipelines.systems.servicenow.query import Columns, all_of, one_of

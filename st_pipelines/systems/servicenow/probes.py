@@ -5,24 +5,12 @@ and each thing that is missing says what the administrator must do.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.http.errors import Forbidden, NotFound, Refused, SystemFault
 from st_pipelines.systems.servicenow.answers import Row, said
 from st_pipelines.systems.servicenow.client import ServiceNow
 from st_pipelines.systems.servicenow.query import AllOf, Column, Columns, query
 from st_pipelines.systems.servicenow.tables import select
-
-
-@dataclass(frozen=True)
-class Check:
-    """``ok``: None where it could not be proven either way. ``cure``: what the administrator must do."""
-
-    name: str
-    ok: bool | None
-    detail: str = ""
-    cure: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.detail}" + (f". To do: {self.cure}" if self.cure else "")
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ verdict is only given where the instance shows what it stands on.
 
 from collections.abc import Collection, Iterator, Mapping
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.servicenow.answers import Untrusted
 from st_pipelines.systems.servicenow.choices import value_of
 from st_pipelines.systems.servicenow.dictionary import MetadataHidden
 from st_pipelines.systems.servicenow.keyset import STAMP, SYS_ID
 from st_pipelines.systems.servicenow.needs import SYS_ID_LENGTH, Needs
-from st_pipelines.systems.servicenow.probes import Check, look, table_check
+from st_pipelines.systems.servicenow.probes import look, table_check
 from st_pipelines.systems.servicenow.profile import Profile, ProfileFault, Table
 from st_pipelines.systems.servicenow.proof import Proof
 from st_pipelines.systems.servicenow.query import Columns, above, all_of, is_not_empty

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.servicenow.answers import Row
 from st_pipelines.systems.servicenow.client import ServiceNow
-from st_pipelines.systems.servicenow.probes import Check, look
+from st_pipelines.systems.servicenow.probes import look
 from st_pipelines.systems.servicenow.profile import Profile
 from st_pipelines.systems.servicenow.query import Columns, all_of, equals
 from st_pipelines.systems.servicenow.values import stored

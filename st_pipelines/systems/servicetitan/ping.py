@@ -6,9 +6,9 @@ and options need is looked at.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from st_pipelines.systems.http.check import Check
 from st_pipelines.systems.http.errors import Forbidden, NotFound, Refused, SystemFault
 from st_pipelines.systems.servicetitan import journal, journal_sync
 from st_pipelines.systems.servicetitan.entities import DAILY, REFERENCE, Entity
@@ -24,19 +24,6 @@ NEEDED = {
     "bills": ("bills", "receipts", "purchase_orders"),
 }
 _LONG_AGO = "2000-01-01T00:00:00Z"
-
-
-@dataclass(frozen=True)
-class Check:
-    """``ok``: None where it could not be proven either way. ``cure``: what a person must do."""
-
-    name: str
-    ok: bool | None
-    detail: str = ""
-    cure: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.detail}" + (f". To do: {self.cure}" if self.cure else "")
 
 
 def checks(
